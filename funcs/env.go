@@ -1,0 +1,94 @@
+package funcs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	snapshots "github.com/kubernetes-csi/external-snapshotter/client/v8/clientset/versioned"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/kube"
+)
+
+// Env is what a function may touch. Nothing in this package builds a client:
+// the caller injects them, for a real cluster or for the embedded one.
+type Env struct {
+	Kube      kubernetes.Interface
+	Dynamic   dynamic.Interface
+	Snapshots snapshots.Interface
+	Exec      PodExecutor
+	Logs      PodLogs
+	// Clock gives the present time; tests set it.
+	Clock func() time.Time
+	// Log receives what people read: user output of commands as it comes, and
+	// what the function does. Outputs and secrets never go there.
+	Log *slog.Logger
+	// Progress receives figures while a long copy runs. It may be nil.
+	Progress func(Progress)
+
+	// Params are the parameters of the running action.
+	Params *compat.Params
+	// Namespace is where pods go when no namespace is given: the one that rescue
+	// itself works in.
+	Namespace string
+	// ServiceAccount is for pods in Namespace, when the function names none. Empty:
+	// the namespace's default.
+	ServiceAccount string
+	// ToolsImage is the image for pods that run rescue itself.
+	ToolsImage string
+	// Patience says how long pods may take to start.
+	Patience kube.Patience
+	// Labels go onto all that the function creates, so that what a dead process
+	// left behind can be found.
+	Labels map[string]string
+}
+
+// PodExecutor runs commands in containers that exist.
+type PodExecutor interface {
+	// Exec runs the command to its end. A command that ran and failed gives a
+	// *ExitError. Stdout and Stderr get every byte before Exec returns.
+	Exec(ctx context.Context, opts ExecOptions) error
+}
+
+// ExecOptions say what to run and where.
+type ExecOptions struct {
+	Namespace string
+	Pod       string
+	Container string // empty: the pod's default container
+	Command   []string
+	Stdin     io.Reader // nil: none
+	Stdout    io.Writer // nil: thrown away
+	Stderr    io.Writer
+}
+
+// PodLogs follows the log of a container, also one that has ended.
+type PodLogs interface {
+	// Follow writes the container's log to w, from its first line until the
+	// container has ended, each line once.
+	Follow(ctx context.Context, namespace, pod, container string, w io.Writer) error
+}
+
+// Progress are the figures of a copy that is under way.
+type Progress struct {
+	HashedBytes, CachedBytes, UploadedBytes int64
+	EstimatedBytes                          int64 // 0: not known
+}
+
+// ExitError says that a command ran and ended with a status other than 0.
+type ExitError struct {
+	Code int
+	// Stderr is the end of what the command wrote there.
+	Stderr string
+}
+
+func (e *ExitError) Error() string {
+	if e.Stderr == "" {
+		return fmt.Sprintf("command ended with status %d", e.Code)
+	}
+	return fmt.Sprintf("command ended with status %d; the end of its error output:\n%s", e.Code, e.Stderr)
+}

@@ -1,0 +1,198 @@
+package interp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	cueerrors "cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/parser"
+)
+
+// An expression is a part of the blueprint on its own: what it reads outside of
+// itself stands in it as lets. Those of markers are holes, to be filled in when
+// their values are known.
+type expression struct {
+	src   string
+	holes []hole
+	value cue.Value // as in the blueprint, for positions
+}
+
+type hole struct {
+	marker
+	start, end int  // offsets in src of what to replace
+	drop       bool // with nothing
+	wrap       bool // with a struct whose #x is the value: CUE reads it as NAME.#x
+}
+
+// export makes an expression of v.
+func (m *markers) export(v cue.Value) (*expression, error) {
+	src, err := format.Node(v.Syntax(cue.InlineImports(true), cue.Raw()))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", v.Path(), err)
+	}
+	file, err := parser.ParseFile("expression", src, parser.ParseComments)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", v.Path(), err)
+	}
+	e := &expression{src: string(src), value: v}
+	for _, let := range lets(file) {
+		path := originalPath(let)
+		mk, ok := m.find(path)
+		if !ok {
+			mk, ok = m.wholeOutput(path)
+		}
+		if ok {
+			e.holes = append(e.holes, hole{marker: mk, start: let.Expr.Pos().Offset(), end: let.Expr.End().Offset(), wrap: wrapped(let.Expr)})
+		}
+	}
+	e.dropUnread(file)
+	return e, nil
+}
+
+func lets(file *ast.File) []*ast.LetClause {
+	var found []*ast.LetClause
+	ast.Walk(file, func(n ast.Node) bool {
+		if let, ok := n.(*ast.LetClause); ok {
+			found = append(found, let)
+		}
+		return true
+	}, nil)
+	return found
+}
+
+func wrapped(x ast.Expr) bool {
+	s, ok := x.(*ast.StructLit)
+	if !ok || len(s.Elts) != 1 {
+		return false
+	}
+	f, ok := s.Elts[0].(*ast.Field)
+	if !ok {
+		return false
+	}
+	id, ok := f.Label.(*ast.Ident)
+	return ok && id.Name == "#x"
+}
+
+// dropUnread removes the lets that are only read inside another hole: CUE refuses
+// a let that nothing reads.
+func (e *expression) dropUnread(file *ast.File) {
+	read, own := map[string]bool{}, map[*ast.Ident]bool{}
+	for _, let := range lets(file) {
+		own[let.Ident] = true
+	}
+	ast.Walk(file, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && !own[id] && !e.inHole(id.Pos().Offset()) {
+			read[id.Name] = true
+		}
+		return true
+	}, nil)
+	for _, let := range lets(file) {
+		start := let.Expr.Pos().Offset()
+		i := slices.IndexFunc(e.holes, func(h hole) bool { return h.start == start })
+		if i >= 0 && !read[let.Ident.Name] {
+			e.holes[i].start, e.holes[i].drop = let.Pos().Offset(), true
+		}
+	}
+	slices.SortFunc(e.holes, func(a, b hole) int { return a.start - b.start })
+}
+
+func (e *expression) inHole(offset int) bool {
+	return slices.ContainsFunc(e.holes, func(h hole) bool { return h.start <= offset && offset < h.end })
+}
+
+// originalPath is where a let's value stands in the blueprint; CUE says so in a
+// comment when it exports an expression.
+func originalPath(let *ast.LetClause) string {
+	for _, group := range ast.Comments(let) {
+		for _, c := range group.List {
+			if path, ok := strings.CutPrefix(c.Text, "//cue:path: "); ok {
+				return path
+			}
+		}
+	}
+	return ""
+}
+
+// reads lists what the expression waits for.
+func (e *expression) reads() []Ref {
+	var refs []Ref
+	for _, h := range e.holes {
+		if !h.drop {
+			refs = append(refs, h.ref)
+		}
+	}
+	return refs
+}
+
+// Lookup gives the value of a Ref, and false when it does not exist. An error
+// says why it cannot be had, for example that a template does not render.
+type Lookup func(Ref) (any, bool, error)
+
+// bind evaluates the expression with the values that lookup gives. The result is
+// concrete, or the error names what is missing and where it is read.
+func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
+	var b strings.Builder
+	done := 0
+	for _, h := range e.holes {
+		b.WriteString(e.src[done:h.start])
+		done = h.end
+		if h.drop {
+			continue
+		}
+		text, err := literal(h.ref, lookup)
+		if err != nil {
+			return cue.Value{}, err
+		}
+		if h.wrap {
+			text = slices.Concat([]byte("{#x: "), text, []byte("}"))
+		}
+		b.Write(text)
+	}
+	b.WriteString(e.src[done:])
+	v := ctx.CompileString(b.String())
+	if err := v.Validate(cue.Concrete(true), cue.Final()); err != nil {
+		return cue.Value{}, e.explain(err)
+	}
+	return v, nil
+}
+
+func literal(ref Ref, lookup Lookup) ([]byte, error) {
+	value, ok, err := lookup(ref)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("needs %s, which is not there", ref)
+	}
+	return json.Marshal(value)
+}
+
+// explain brings the errors of an evaluated expression back to where the author
+// wrote what is wrong.
+func (e *expression) explain(err error) error {
+	var all []string
+	for _, one := range cueerrors.Errors(err) {
+		format, args := one.Msg()
+		msg := fmt.Sprintf(format, args...)
+		at := e.value
+		if path := one.Path(); len(path) > 0 {
+			if v := e.value.LookupPath(cue.ParsePath(strings.Join(path, "."))); v.Exists() {
+				at = v
+			}
+			msg = strings.Join(path, ".") + ": " + msg
+		}
+		if pos := userPos(at); pos.IsValid() {
+			msg = fmt.Sprintf("%s: %s", pos, msg)
+		}
+		all = append(all, msg)
+	}
+	sort.Strings(all)
+	return errors.New(strings.Join(slices.Compact(all), "\n"))
+}

@@ -1,0 +1,266 @@
+// Package interp turns a blueprint into a validated graph: it loads CUE, or legacy
+// YAML by way of its conversion, finds what each phase waits for, and binds a
+// phase's arguments when what it reads is known.
+//
+// It needs no cluster. Running the graph is the work of package interp/run.
+package interp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/load"
+	"cuelang.org/go/mod/modfile"
+
+	"github.com/rescuecue/rescue/schema"
+)
+
+// MaxFileSize is the largest blueprint that is read, in bytes.
+const MaxFileSize = 16 << 20
+
+// A Blueprint is one loaded blueprint. It owns a cue.Context: drop it after use,
+// because a context only grows.
+type Blueprint struct {
+	// File is where it was read from, as the user named it.
+	File string
+	// Field is the top-level field of the CUE package that holds it.
+	Field string
+	// Value is the blueprint, unified with the schema.
+	Value cue.Value
+	// Conversion is set if the blueprint was legacy YAML.
+	Conversion any
+
+	root cue.Value
+	path cue.Path
+}
+
+// ErrNoBlueprint says that a file or package was read and holds no blueprint.
+var ErrNoBlueprint = errors.New("no blueprint here")
+
+// Load reads the blueprint at path: a CUE file, the folder of a CUE package, or a
+// legacy YAML file; "-" reads stdin, which is taken for YAML unless it starts like
+// CUE. A package that holds several blueprints is an error that names them: say
+// which with path "FILE:FIELD".
+func Load(path string, stdin io.Reader) (*Blueprint, error) {
+	if path == "-" {
+		src, err := readLimited(stdin, "standard input")
+		if err != nil {
+			return nil, err
+		}
+		return LoadSource("-", src)
+	}
+	path, field := splitField(path)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() || strings.HasSuffix(path, ".cue") {
+		return loadCUE(path, field, info.IsDir(), nil)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	src, err := readLimited(f, path)
+	if err != nil {
+		return nil, err
+	}
+	return LoadSource(path, src)
+}
+
+// LoadSource reads a blueprint from src, which is CUE or YAML by its content.
+// name is used in messages and, for CUE, to find the module it belongs to.
+func LoadSource(name string, src []byte) (*Blueprint, error) {
+	if strings.HasSuffix(name, ".cue") || LooksLikeCUE(src) {
+		return loadCUE(name, "", false, src)
+	}
+	return loadYAML(name, src)
+}
+
+// LooksLikeCUE tells CUE from YAML by the first line that is not empty or a
+// comment: a blueprint in CUE has a package clause or an import.
+func LooksLikeCUE(src []byte) bool {
+	for line := range bytes.Lines(src) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || bytes.HasPrefix(line, []byte("//")) || line[0] == '@' {
+			continue
+		}
+		first, _, _ := bytes.Cut(line, []byte(" "))
+		return string(first) == "package" || string(first) == "import" || bytes.HasPrefix(first, []byte("import("))
+	}
+	return false
+}
+
+func splitField(path string) (string, string) {
+	if _, err := os.Stat(path); err == nil {
+		return path, ""
+	}
+	if i := strings.LastIndexByte(path, ':'); i > 0 {
+		return path[:i], path[i+1:]
+	}
+	return path, ""
+}
+
+func readLimited(r io.Reader, name string) ([]byte, error) {
+	src, err := io.ReadAll(io.LimitReader(r, MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(src) > MaxFileSize {
+		return nil, fmt.Errorf("%s: larger than %d MiB; a blueprint is not that large", name, MaxFileSize>>20)
+	}
+	return src, nil
+}
+
+// Instance loads the CUE package at path (a folder, or a single file) with the
+// embedded schema in reach. src, if not nil, stands in for the file's content.
+func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
+	file := path
+	if path == "-" {
+		file = "stdin.cue"
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	dir, arg := filepath.Dir(abs), abs
+	if isDir {
+		dir, arg = abs, "."
+	}
+	overlay, err := moduleOverlay(dir)
+	if err != nil {
+		return nil, err
+	}
+	if src != nil {
+		overlay[abs] = load.FromBytes(src)
+	}
+	inst := load.Instances([]string{arg}, &load.Config{Dir: dir, Overlay: overlay})[0]
+	return inst, inst.Err
+}
+
+func loadCUE(path, field string, isDir bool, src []byte) (*Blueprint, error) {
+	inst, err := Instance(path, isDir, src)
+	if err != nil {
+		return nil, err
+	}
+	return fromInstance(cuecontext.New(), inst, path, field)
+}
+
+func fromInstance(ctx *cue.Context, inst *build.Instance, file, field string) (*Blueprint, error) {
+	root := ctx.BuildInstance(inst)
+	b := &Blueprint{File: file, root: root}
+	fields, err := BlueprintFields(root)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case field != "":
+		b.Field = field
+	case len(fields) == 1:
+		b.Field = fields[0]
+	case len(fields) == 0:
+		return nil, fmt.Errorf("%s: %w: expected a field such as `blueprint: schema.#Blueprint & {…}`", file, ErrNoBlueprint)
+	default:
+		return nil, fmt.Errorf("%s: several blueprints: %s; choose one with %s:%s", file, strings.Join(fields, ", "), file, fields[0])
+	}
+	b.path = cue.MakePath(cue.Str(b.Field))
+	b.Value = root.LookupPath(b.path)
+	if !b.Value.Exists() {
+		return nil, fmt.Errorf("%s: no field %q; blueprints here: %s", file, field, strings.Join(fields, ", "))
+	}
+	return b, nil
+}
+
+// BlueprintFields lists the top-level fields of a package that hold blueprints:
+// those with a field actions.
+func BlueprintFields(root cue.Value) ([]string, error) {
+	it, err := root.Fields()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for it.Next() {
+		if it.Value().LookupPath(cue.ParsePath("actions")).Exists() {
+			names = append(names, it.Selector().Unquoted())
+		}
+	}
+	return names, nil
+}
+
+// moduleOverlay makes the schema importable from the module that dir belongs to,
+// whatever that module says about it: the schema that this program embeds is the
+// one that its functions were written for.
+func moduleOverlay(dir string) (map[string]load.Source, error) {
+	root, src, err := findModule(dir)
+	if err != nil {
+		return nil, err
+	}
+	if root == "" {
+		overlay, err := schema.Overlay(dir)
+		if err == nil {
+			overlay[filepath.Join(dir, "cue.mod", "module.cue")] = load.FromString("module: \"blueprint.local\"\nlanguage: version: \"v0.17.0\"\n")
+		}
+		return overlay, err
+	}
+	file, err := modfile.ParseNonStrict(src, filepath.Join(root, "cue.mod", "module.cue"))
+	if err != nil {
+		return nil, err
+	}
+	if file.QualifiedModule() == schema.Module+"@v0" {
+		return map[string]load.Source{}, nil
+	}
+	overlay, err := schema.Overlay(root)
+	if err != nil {
+		return nil, err
+	}
+	return overlay, dropSchemaDependency(overlay, root, file)
+}
+
+// dropSchemaDependency hides a dependency on a published schema, which would be
+// a second one beside the embedded.
+func dropSchemaDependency(overlay map[string]load.Source, root string, file *modfile.File) error {
+	found := false
+	for path := range file.Deps {
+		if path == schema.Module || strings.HasPrefix(path, schema.Module+"@") {
+			delete(file.Deps, path)
+			found = true
+		}
+	}
+	if !found {
+		return nil
+	}
+	src, err := modfile.Format(file)
+	if err != nil {
+		return err
+	}
+	overlay[filepath.Join(root, "cue.mod", "module.cue")] = load.FromBytes(src)
+	return nil
+}
+
+// findModule looks for cue.mod/module.cue in dir and above. No module is no error.
+func findModule(dir string) (root string, src []byte, err error) {
+	for {
+		src, err = os.ReadFile(filepath.Join(dir, "cue.mod", "module.cue"))
+		if err == nil {
+			return dir, src, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return "", nil, err
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", nil, nil
+		}
+		dir = parent
+	}
+}

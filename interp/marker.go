@@ -1,0 +1,150 @@
+package interp
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+)
+
+// A marker stands in the evaluated blueprint for a value that is only known while
+// the action runs. It is an expression over a name of its own, such as
+// "\(rescue_7)" for text, that CUE cannot resolve and therefore carries along, so
+// that the arguments of a phase, exported as an expression, name just what they
+// wait for. Binding is then defining those names.
+//
+// This is why binding a phase costs the same however many phases there are:
+// filling an output into the tree would evaluate the whole tree again.
+type marker struct {
+	name string
+	ref  Ref
+	at   []cue.Selector
+	kind cue.Kind
+}
+
+// Ref names a value that becomes known while an action runs.
+type Ref struct {
+	// Phase that the value belongs to.
+	Phase string
+	// Kind of the value.
+	Kind RefKind
+	// Key of the output (empty: all outputs together), or name of the Secret or ConfigMap among the phase's
+	// objects, or name of the field that holds the template.
+	Key string
+	// Template is the text of a Go template.
+	Template string
+}
+
+// RefKind is the kind of a Ref.
+type RefKind string
+
+// What a Ref can name.
+const (
+	OutputRef    RefKind = "output"
+	SecretRef    RefKind = "secrets"
+	ConfigMapRef RefKind = "configMaps"
+	TemplateRef  RefKind = "template"
+)
+
+func (r Ref) String() string {
+	if r.Kind == TemplateRef {
+		return fmt.Sprintf("template %s", r.Key)
+	}
+	return fmt.Sprintf("phases.%s.%s.%s", r.Phase, r.Kind, r.Key)
+}
+
+const markerPrefix = "rescue_"
+
+// markers hands out markers for one plan.
+type markers struct {
+	ctx    *cue.Context
+	action cue.Path
+	list   []marker
+}
+
+// add makes a marker for ref, which stands at the given path below the action, for
+// a value of the given kind.
+func (m *markers) add(ref Ref, kind cue.Kind, at []cue.Selector, below ...cue.Selector) {
+	name := fmt.Sprintf("%s%d", markerPrefix, len(m.list))
+	m.list = append(m.list, marker{name, ref, append(slices.Clone(at), below...), kind})
+}
+
+// value has all markers at their places. Hidden fields belong to a package, so
+// the markers of each package make a value of their own.
+func (m *markers) value() (cue.Value, error) {
+	all := m.ctx.CompileString("{}")
+	for pkg, list := range m.byPackage() {
+		var b strings.Builder
+		for _, mk := range list {
+			fmt.Fprintf(&b, "%s: _\nfill: %s: %s\n", mk.name, labels(mk.at), unresolved(mk.name, mk.kind))
+		}
+		v := m.ctx.CompileString(b.String(), cue.ImportPath(pkg))
+		all = all.Unify(v.LookupPath(cue.ParsePath("fill")))
+	}
+	return all, all.Err()
+}
+
+func (m *markers) byPackage() map[string][]marker {
+	groups := map[string][]marker{}
+	for _, mk := range m.list {
+		pkg := "_"
+		if last := mk.at[len(mk.at)-1]; last.PkgPath() != "" {
+			pkg = last.PkgPath()
+		}
+		groups[pkg] = append(groups[pkg], mk)
+	}
+	return groups
+}
+
+// labels writes selectors as a chain of field labels.
+func labels(sel []cue.Selector) string {
+	var parts []string
+	for _, s := range sel {
+		if s.IsString() {
+			parts = append(parts, strconv.Quote(s.Unquoted()))
+			continue
+		}
+		parts = append(parts, s.String())
+	}
+	return strings.Join(parts, ": ")
+}
+
+// unresolved is an expression of the given kind that waits for name.
+func unresolved(name string, kind cue.Kind) string {
+	switch kind {
+	case cue.IntKind, cue.FloatKind, cue.NumberKind:
+		return name + "+0"
+	case cue.BoolKind:
+		return name + " && true"
+	case cue.StructKind:
+		return "{for k, v in " + name + " {(k): v}}"
+	case cue.ListKind:
+		return "[for v in " + name + " {v}]"
+	default:
+		return `"\(` + name + `)"`
+	}
+}
+
+// find returns the marker of that name.
+func (m *markers) find(name string) (marker, bool) {
+	if !strings.HasPrefix(name, markerPrefix) {
+		return marker{}, false
+	}
+	var i int
+	if _, err := fmt.Sscanf(name[len(markerPrefix):], "%d", &i); err != nil || i >= len(m.list) {
+		return marker{}, false
+	}
+	return m.list[i], true
+}
+
+// wholeOutput recognises a path that names all outputs of a phase at once.
+func (m *markers) wholeOutput(path string) (marker, bool) {
+	sel := cue.ParsePath(path).Selectors()
+	at := len(m.action.Selectors())
+	if len(sel) != at+3 || sel[at].String() != "phases" || sel[at+2].String() != "output" {
+		return marker{}, false
+	}
+	return marker{ref: Ref{Phase: sel[at+1].Unquoted(), Kind: OutputRef}}, true
+}

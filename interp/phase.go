@@ -1,0 +1,214 @@
+package interp
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cuelang.org/go/cue"
+)
+
+// readPhases makes the plan's phases of the marked action.
+func (p *Plan) readPhases(action cue.Value) error {
+	values, err := phaseValues(action)
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		ph, err := p.readPhase(v)
+		if err != nil {
+			return fmt.Errorf("phase %s: %w", v.name, err)
+		}
+		p.Phases = append(p.Phases, ph)
+	}
+	if d := action.LookupPath(cue.ParsePath("deferPhase")); d.Exists() {
+		p.Defer, err = p.readPhase(namedValue{deferName, d, userPos(d)})
+		if err != nil {
+			return fmt.Errorf("deferPhase: %w", err)
+		}
+	}
+	if a := action.LookupPath(cue.ParsePath("outputArtifacts")); a.Exists() {
+		p.artifacts, err = p.markers.export(a)
+	}
+	return err
+}
+
+func (p *Plan) readPhase(v namedValue) (*Phase, error) {
+	ph := &Phase{Name: v.name, Pos: v.pos, Attempts: 1, Outputs: p.outputs[v.name]}
+	var err error
+	if ph.Func, err = v.value.LookupPath(cue.ParsePath("func")).String(); err != nil {
+		return nil, err
+	}
+	if ph.Timeout, err = duration(v.value, "timeout"); err != nil {
+		return nil, err
+	}
+	if ph.Backoff, err = duration(v.value, "retry.backoff"); err != nil {
+		return nil, err
+	}
+	if n := v.value.LookupPath(cue.ParsePath("retry.attempts")); n.Exists() {
+		attempts, err := n.Int64()
+		if err != nil {
+			return nil, err
+		}
+		ph.Attempts = int(attempts)
+	}
+	if a := v.value.LookupPath(cue.ParsePath("after")); a.Exists() {
+		ph.After = []string{}
+		if err := a.Decode(&ph.After); err != nil {
+			return nil, err
+		}
+	}
+	if ph.args, err = p.markers.export(v.value.LookupPath(cue.ParsePath("args"))); err != nil {
+		return nil, err
+	}
+	if o := v.value.LookupPath(cue.ParsePath("objects")); o.Exists() {
+		ph.objects, err = p.markers.export(o)
+	}
+	return ph, err
+}
+
+// Title is the phase's name as people read it.
+func (ph *Phase) Title() string {
+	if ph.Name == deferName {
+		return "deferPhase"
+	}
+	return ph.Name
+}
+
+// order fills in what each phase waits for: the phases it names, or all those
+// written before, and the phases whose outputs it reads.
+func (p *Plan) order() error {
+	var names []string
+	for _, ph := range p.Phases {
+		names = append(names, ph.Name)
+	}
+	for i, ph := range p.Phases {
+		waits := map[string]bool{}
+		for _, name := range ph.After {
+			if !slices.Contains(names, name) {
+				return fmt.Errorf("%s: phase %s: after: there is no phase %q in action %s", ph.Pos, ph.Name, name, p.Action)
+			}
+			waits[name] = true
+		}
+		if ph.After == nil {
+			for _, before := range names[:i] {
+				waits[before] = true
+			}
+		}
+		if err := p.reads(ph, waits); err != nil {
+			return err
+		}
+		ph.After = nil
+		for _, name := range names {
+			if waits[name] {
+				ph.After = append(ph.After, name)
+			}
+		}
+	}
+	return p.checkCycle()
+}
+
+// reads adds the phases whose outputs or objects ph reads.
+func (p *Plan) reads(ph *Phase, waits map[string]bool) error {
+	for _, ref := range ph.Reads() {
+		switch {
+		case ref.Phase == ph.Name && ref.Kind == OutputRef:
+			return fmt.Errorf("%s: phase %s reads its own output %s", ph.Pos, ph.Name, ref.Key)
+		case ref.Phase == deferName:
+			return fmt.Errorf("%s: phase %s reads %s of the deferPhase, which runs after it", ph.Pos, ph.Name, ref.Key)
+		case ref.Phase != ph.Name && ref.Phase != "":
+			waits[ref.Phase] = true
+		}
+	}
+	return nil
+}
+
+// Reads lists what the phase waits for by reading it, templates included as what
+// they read of other phases.
+func (ph *Phase) Reads() []Ref {
+	refs := ph.args.reads()
+	if ph.objects != nil {
+		refs = append(refs, ph.objects.reads()...)
+	}
+	for _, ref := range refs {
+		if ref.Kind != TemplateRef {
+			continue
+		}
+		for _, name := range templatePhases(ref.Template) {
+			refs = append(refs, Ref{Phase: name, Kind: OutputRef})
+		}
+	}
+	return refs
+}
+
+// checkCycle finds phases that wait for each other, and names them in order,
+// starting with the one written first.
+func (p *Plan) checkCycle() error {
+	after := map[string][]string{}
+	for _, ph := range p.Phases {
+		after[ph.Name] = ph.After
+	}
+	done := map[string]bool{}
+	for _, ph := range p.Phases {
+		if cycle := findCycle(after, ph.Name, nil, done); cycle != nil {
+			return fmt.Errorf("%s: phases wait for each other: %s", ph.Pos, strings.Join(cycle, " waits for "))
+		}
+	}
+	return nil
+}
+
+func findCycle(after map[string][]string, name string, path []string, done map[string]bool) []string {
+	if i := slices.Index(path, name); i >= 0 {
+		return append(path[i:], name)
+	}
+	if done[name] {
+		return nil
+	}
+	path = append(path, name)
+	for _, next := range after[name] {
+		if cycle := findCycle(after, next, path, done); cycle != nil {
+			return cycle
+		}
+	}
+	done[name] = true
+	return nil
+}
+
+func duration(v cue.Value, path string) (time.Duration, error) {
+	d := v.LookupPath(cue.ParsePath(path))
+	if !d.Exists() {
+		return 0, nil
+	}
+	text, err := d.String()
+	if err != nil {
+		return 0, err
+	}
+	return time.ParseDuration(text)
+}
+
+func each(v cue.Value, f func(name string, v cue.Value)) {
+	it, err := v.Fields()
+	if err != nil {
+		return
+	}
+	for it.Next() {
+		f(it.Selector().Unquoted(), it.Value())
+	}
+}
+
+func fieldNames(v cue.Value) []string {
+	var names []string
+	each(v, func(name string, _ cue.Value) { names = append(names, name) })
+	return names
+}
+
+func lastSelector(p cue.Path) string {
+	sel := p.Selectors()
+	if len(sel) == 0 {
+		return ""
+	}
+	return sel[len(sel)-1].String()
+}
+
+func templatePhases(text string) []string { return nil }

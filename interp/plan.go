@@ -1,0 +1,248 @@
+package interp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/token"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/schema"
+)
+
+// A Plan is one action with its inputs filled in: what there is to run and what
+// waits for what.
+type Plan struct {
+	Blueprint string
+	Action    string
+	// Kind of object that the action works on.
+	Kind string
+	// Phases in the order written.
+	Phases []*Phase
+	// Defer runs after the phases, whatever happened. It may be nil.
+	Defer *Phase
+
+	artifacts *expression
+	markers   *markers
+	// outputs holds the declared outputs of each phase: markers hide their kinds.
+	outputs map[string]map[string]cue.Kind
+}
+
+// A Phase of a plan.
+type Phase struct {
+	Name string
+	Func string
+	// After are the phases to wait for, in the order written.
+	After []string
+	// Timeout is 0 when the blueprint sets none.
+	Timeout time.Duration
+	// Attempts in all, at least 1; Backoff is the pause before the second.
+	Attempts int
+	Backoff  time.Duration
+	// Outputs that the blueprint or the function's schema declares, with their types.
+	Outputs map[string]cue.Kind
+	// Pos is where the phase is written.
+	Pos token.Pos
+
+	args    *expression
+	objects *expression
+}
+
+// ErrNoAction says that the blueprint has no action of that name.
+var ErrNoAction = errors.New("no such action")
+
+// Plan fills in the inputs of an action and finds what each phase waits for.
+func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
+	at := cue.MakePath(cue.Str("actions"), cue.Str(action))
+	v := b.Value.LookupPath(at)
+	if !v.Exists() {
+		return nil, fmt.Errorf("%s: %w: %q; the blueprint has %s", b.File, ErrNoAction, action, strings.Join(b.Actions(), ", "))
+	}
+	root, err := b.fillInput(v, params)
+	if err != nil {
+		return nil, err
+	}
+	filled := root.LookupPath(v.Path())
+	p := &Plan{Blueprint: b.Name(), Action: action, markers: &markers{ctx: b.root.Context(), action: v.Path()}, outputs: map[string]map[string]cue.Kind{}}
+	if p.Kind, err = filled.LookupPath(cue.ParsePath("kind")).String(); err != nil {
+		return nil, err
+	}
+	marks, err := p.mark(filled)
+	if err != nil {
+		return nil, err
+	}
+	marked := root.FillPath(v.Path(), marks).LookupPath(v.Path())
+	if err := p.readPhases(marked); err != nil {
+		return nil, fmt.Errorf("%s: action %s: %w", b.File, action, err)
+	}
+	return p, p.order()
+}
+
+// Actions lists the names of the blueprint's actions in the order written.
+func (b *Blueprint) Actions() []string {
+	return fieldNames(b.Value.LookupPath(cue.ParsePath("actions")))
+}
+
+// Name of the blueprint.
+func (b *Blueprint) Name() string {
+	name, err := b.Value.LookupPath(cue.ParsePath("name")).String()
+	if err != nil {
+		return b.Field
+	}
+	return name
+}
+
+// fillInput unifies the action's input with the parameters, and returns the root.
+func (b *Blueprint) fillInput(action cue.Value, params *compat.Params) (cue.Value, error) {
+	in, err := inputs(params)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	want := action.LookupPath(cue.ParsePath("input"))
+	for name := range in {
+		if !want.Allows(cue.Str(name)) {
+			delete(in, name)
+		}
+	}
+	keepKnownArtifacts(want, in)
+	at := cue.MakePath(append(action.Path().Selectors(), cue.Str("input"))...)
+	filled := b.root.FillPath(at, in)
+	if err := filled.LookupPath(at).Validate(); err != nil {
+		return cue.Value{}, fmt.Errorf("inputs of action %s: %w", lastSelector(action.Path()), err)
+	}
+	return filled, nil
+}
+
+// keepKnownArtifacts drops artifacts that the action does not read: an older
+// version of the backup action may have written more.
+func keepKnownArtifacts(input cue.Value, in map[string]any) {
+	given, ok := in["artifactsIn"].(map[string]any)
+	if !ok {
+		return
+	}
+	known := input.LookupPath(cue.ParsePath("artifactsIn"))
+	for name, a := range given {
+		if !known.Allows(cue.Str(name)) {
+			delete(given, name)
+			continue
+		}
+		one := known.LookupPath(cue.MakePath(cue.Str(name)))
+		parts := a.(map[string]any)
+		for part := range parts {
+			if one.Exists() && !one.Allows(cue.Str(part)) {
+				delete(parts, part)
+			}
+		}
+		keys, ok := parts["keyValue"].(map[string]string)
+		kv := one.LookupPath(cue.ParsePath("keyValue"))
+		if !ok || !kv.Exists() {
+			continue
+		}
+		kept := map[string]string{}
+		for k, v := range keys {
+			if kv.Allows(cue.Str(k)) {
+				kept[k] = v
+			}
+		}
+		parts["keyValue"] = kept
+	}
+}
+
+// mark makes a value that has a marker for all that only becomes known during the
+// run, to be filled into the action in one go.
+func (p *Plan) mark(action cue.Value) (cue.Value, error) {
+	p.markTemplates(action, "", nil)
+	phases, err := phaseValues(action)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	for _, ph := range phases {
+		p.markPhase(ph.value, ph.name, []cue.Selector{cue.Str("phases"), cue.Str(ph.name)})
+	}
+	if d := action.LookupPath(cue.ParsePath("deferPhase")); d.Exists() {
+		p.markPhase(d, deferName, []cue.Selector{cue.Str("deferPhase")})
+	}
+	return p.markers.value()
+}
+
+// deferName is the name that refs use for the defer phase.
+const deferName = "(deferPhase)"
+
+func (p *Plan) markPhase(phase cue.Value, name string, at []cue.Selector) {
+	p.markTemplates(phase, name, at)
+	p.outputs[name] = map[string]cue.Kind{}
+	each(phase.LookupPath(cue.ParsePath("output")), func(key string, v cue.Value) {
+		p.outputs[name][key] = v.IncompleteKind()
+		p.markers.add(Ref{Phase: name, Kind: OutputRef, Key: key}, v.IncompleteKind(), at, cue.Str("output"), cue.Str(key))
+	})
+	for _, kind := range []RefKind{SecretRef, ConfigMapRef} {
+		each(phase.LookupPath(cue.MakePath(cue.Str(string(kind)))), func(key string, _ cue.Value) {
+			p.markers.add(Ref{Phase: name, Kind: kind, Key: key}, cue.StructKind, at, cue.Str(string(kind)), cue.Str(key), cue.Str("data"))
+		})
+	}
+}
+
+// markTemplates finds the fields with a @gotmpl attribute right below v.
+func (p *Plan) markTemplates(v cue.Value, phase string, at []cue.Selector) {
+	it, err := v.Fields(cue.Hidden(true))
+	if err != nil {
+		return
+	}
+	for it.Next() {
+		attr := it.Value().Attribute("gotmpl")
+		if attr.Err() != nil {
+			continue
+		}
+		text, err := attr.String(0)
+		if err != nil {
+			text = attr.Contents()
+		}
+		ref := Ref{Phase: phase, Kind: TemplateRef, Key: it.Selector().String(), Template: text}
+		p.markers.add(ref, cue.StringKind, at, it.Selector())
+	}
+}
+
+type namedValue struct {
+	name  string
+	value cue.Value
+	pos   token.Pos
+}
+
+// phaseValues lists the phases in the order written. CUE's own order puts fields
+// of comprehensions first, so the position in the source decides.
+func phaseValues(action cue.Value) ([]namedValue, error) {
+	it, err := action.LookupPath(cue.ParsePath("phases")).Fields()
+	if err != nil {
+		return nil, err
+	}
+	var phases []namedValue
+	for it.Next() {
+		phases = append(phases, namedValue{it.Selector().Unquoted(), it.Value(), userPos(it.Value())})
+	}
+	for _, p := range phases[min(1, len(phases)):] {
+		if p.pos.Filename() != phases[0].pos.Filename() {
+			return nil, fmt.Errorf("phases %s (%s) and %s (%s) are written in different files: their order is not clear; write all phases of an action in one file",
+				phases[0].name, phases[0].pos, p.name, p.pos)
+		}
+	}
+	slices.SortStableFunc(phases, func(a, b namedValue) int { return a.pos.Offset() - b.pos.Offset() })
+	return phases, nil
+}
+
+// userPos is where the value is written by the author and not by the schema.
+func userPos(v cue.Value) token.Pos {
+	op, parts := v.Expr()
+	if op != cue.AndOp {
+		return v.Pos()
+	}
+	for _, part := range parts {
+		if pos := part.Pos(); pos.IsValid() && !schema.Owns(pos.Filename()) {
+			return pos
+		}
+	}
+	return v.Pos()
+}

@@ -1,0 +1,173 @@
+package run
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rescuecue/rescue/compat"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// The transitions of a run.
+const (
+	RunStarted    EventKind = "run-started"
+	PhaseStarted  EventKind = "phase-started"
+	PhaseFinished EventKind = "phase-finished"
+	RunFinished   EventKind = "run-finished"
+)
+
+// Event is a line of the journal. Secrets never stand in one: arguments are not
+// kept, and errors are redacted.
+type Event struct {
+	Version string    `json:"version"`
+	Time    time.Time `json:"time"`
+	Run     string    `json:"run"`
+	Kind    EventKind `json:"kind"`
+	// Request says how the run was asked for; only in the first event.
+	Request   json.RawMessage            `json:"request,omitempty"`
+	Phase     string                     `json:"phase,omitempty"`
+	Func      string                     `json:"func,omitempty"`
+	Attempt   int                        `json:"attempt,omitempty"`
+	State     State                      `json:"state,omitempty"`
+	Output    map[string]any             `json:"output,omitempty"`
+	Error     string                     `json:"error,omitempty"`
+	Artifacts map[string]compat.Artifact `json:"artifacts,omitempty"`
+	Errors    []string                   `json:"errors,omitempty"`
+}
+
+// A Journal is the append-only record of one run: JSON lines, each on disk before
+// the run goes on. While it is open, no other process can open it.
+type Journal struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+// ErrRunning says that another process has the journal open.
+var ErrRunning = errors.New("this run is being run by another process")
+
+// OpenJournal opens or creates the journal of a run in dir. A last line that was
+// not written whole, because the process was killed, is cut off.
+func OpenJournal(dir, run string) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(JournalPath(dir, run), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockAndMend(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("journal of run %s: %w", run, err)
+	}
+	return &Journal{file: f}, nil
+}
+
+// JournalPath is the file of a run's journal.
+func JournalPath(dir, run string) string { return filepath.Join(dir, run+".jsonl") }
+
+func lockAndMend(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrRunning
+	}
+	if err != nil {
+		return err
+	}
+	src, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	whole := int64(bytes.LastIndexByte(src, '\n') + 1)
+	if err := f.Truncate(whole); err != nil {
+		return err
+	}
+	_, err = f.Seek(whole, io.SeekStart)
+	return err
+}
+
+// Append writes an event and returns when it is on disk.
+func (j *Journal) Append(e Event) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, err := j.file.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	return j.file.Sync()
+}
+
+// Close lets other processes open the journal.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// ReadJournal reads the events of a run. A last line that was cut short is left out.
+func ReadJournal(dir, run string) ([]Event, error) {
+	f, err := os.Open(JournalPath(dir, run))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var events []Event
+	r := bufio.NewReader(f)
+	for n := 1; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return events, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var e Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", f.Name(), n, err)
+		}
+		events = append(events, e)
+	}
+}
+
+// Summary is what a journal says of its run.
+type Summary struct {
+	State     State
+	Outputs   map[string]map[string]any // of finished phases
+	InFlight  []string                  // phases that were started and not finished
+	Artifacts map[string]compat.Artifact
+	Request   json.RawMessage
+}
+
+// Summarize reads the state of a run out of its events.
+func Summarize(events []Event) Summary {
+	s := Summary{State: Pending, Outputs: map[string]map[string]any{}}
+	flying := map[string]bool{}
+	for _, e := range events {
+		switch e.Kind {
+		case RunStarted:
+			s.State, s.Request = Running, e.Request
+		case PhaseStarted:
+			flying[e.Phase] = true
+		case PhaseFinished:
+			delete(flying, e.Phase)
+			if e.State == Complete {
+				s.Outputs[e.Phase] = e.Output
+			}
+		case RunFinished:
+			s.State, s.Artifacts = e.State, e.Artifacts
+		}
+	}
+	for name := range flying {
+		s.InFlight = append(s.InFlight, name)
+	}
+	return s
+}

@@ -1,0 +1,211 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/interp"
+)
+
+// Options of a run. Plan, Params, Registry and Env are needed.
+type Options struct {
+	// ID names the run, in its journal and in the labels of all it creates.
+	ID       string
+	Plan     *interp.Plan
+	Params   *compat.Params
+	Registry *funcs.Registry
+	Env      *funcs.Env
+	// Render renders the Go templates that a converted blueprint kept.
+	Render func(text string, p *compat.Params) (string, error)
+	// Objects reads the Secrets and ConfigMaps that phases name.
+	Objects ObjectReader
+	// Journal receives each transition; nil keeps none.
+	Journal *Journal
+	// Done has the outputs of phases that an earlier process has finished: they
+	// are not run again.
+	Done map[string]map[string]any
+	// Parallel limits how many phases run at once; 0 is no limit.
+	Parallel int
+	// DeferTimeout limits the defer phase, which runs even after a cancel, unless
+	// it has a timeout of its own. 0 means DefaultDeferTimeout.
+	DeferTimeout time.Duration
+	// OnEvent is told of each transition; it may be nil.
+	OnEvent func(Event)
+}
+
+// DefaultDeferTimeout is generous: a defer phase restarts what was stopped.
+const DefaultDeferTimeout = 10 * time.Minute
+
+// Label is set on all that a run creates; its value is the run's ID.
+const Label = "rescue.dev/run"
+
+// PhaseLabel is set beside Label; its value is the phase's name.
+const PhaseLabel = "rescue.dev/phase"
+
+// ObjectReader reads a Secret or ConfigMap of the cluster.
+type ObjectReader interface {
+	Secret(ctx context.Context, namespace, name string) (compat.Secret, error)
+	ConfigMap(ctx context.Context, namespace, name string) (compat.ConfigMap, error)
+}
+
+// Run runs the plan to its end. The result is complete whatever happens; the error
+// says what went wrong, with every error of every phase. Nothing is started if
+// something is wrong that can be known ahead: a function that cannot run, or an
+// argument that lacks an input.
+//
+// When a phase fails, phases that were not started never are, and those that run
+// are cancelled: the action has failed, and what they do would be thrown away. The
+// defer phase runs in any case, in a context of its own.
+func Run(ctx context.Context, opts Options) (*Result, error) {
+	r := newRunner(opts)
+	if err := r.preflight(); err != nil {
+		return r.result, r.abort(err)
+	}
+	r.record(Event{Kind: RunStarted})
+	failed := r.runPhases(ctx)
+	deferErr := r.runDefer(ctx)
+	return r.result, r.finish(ctx, failed, deferErr)
+}
+
+type runner struct {
+	Options
+	redact *Redactor
+	state  *interp.State
+	result *Result
+	byName map[string]*PhaseResult
+	log    *slog.Logger
+
+	mu   sync.Mutex // guards what follows, and the result's errors
+	errs *multierror.Error
+}
+
+func newRunner(opts Options) *runner {
+	r := &runner{Options: opts, byName: map[string]*PhaseResult{}, redact: NewRedactor()}
+	r.redact.AddParams(opts.Params)
+	r.log = slog.New(r.redact.Handler(opts.Env.Log.Handler()))
+	r.state = opts.Plan.NewState(opts.Params, opts.Render)
+	r.result = &Result{
+		FormatVersion: FormatVersion, Run: opts.ID, Blueprint: opts.Plan.Blueprint, Action: opts.Plan.Action,
+		State: Running, Started: opts.Env.Clock(), Artifacts: map[string]compat.Artifact{}, Errors: []string{},
+	}
+	for _, ph := range opts.Plan.Phases {
+		r.result.Phases = append(r.result.Phases, r.newPhase(ph))
+	}
+	if d := opts.Plan.Defer; d != nil {
+		r.result.DeferPhase = r.newPhase(d)
+	}
+	return r
+}
+
+func (r *runner) newPhase(ph *interp.Phase) *PhaseResult {
+	p := &PhaseResult{Name: ph.Title(), Func: ph.Func, State: Pending, Output: map[string]any{}}
+	r.byName[ph.Name] = p
+	return p
+}
+
+// preflight finds what is wrong before anything is touched.
+func (r *runner) preflight() error {
+	var errs *multierror.Error
+	for _, ph := range r.allPhases() {
+		if _, err := r.Registry.Lookup(ph.Func); err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("%s: phase %s: %w", ph.Pos, ph.Title(), err))
+		}
+		if _, done := r.Done[ph.Name]; done || len(ph.Reads()) > 0 {
+			continue
+		}
+		if _, err := r.state.Args(ph); err != nil {
+			errs = multierror.Append(errs, err)
+		}
+	}
+	return errs.ErrorOrNil()
+}
+
+func (r *runner) allPhases() []*interp.Phase {
+	if r.Plan.Defer == nil {
+		return r.Plan.Phases
+	}
+	return append(append([]*interp.Phase{}, r.Plan.Phases...), r.Plan.Defer)
+}
+
+// abort ends a run that never started.
+func (r *runner) abort(err error) error {
+	for _, ph := range r.allPhases() {
+		r.byName[ph.Name].State = Skipped
+	}
+	r.result.State, r.result.Ended = Failed, r.Env.Clock()
+	r.addError(err)
+	return r.errs.ErrorOrNil()
+}
+
+func (r *runner) runDefer(ctx context.Context) error {
+	d := r.Plan.Defer
+	if d == nil {
+		return nil
+	}
+	limit := r.DeferTimeout
+	if limit == 0 {
+		limit = DefaultDeferTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	err := r.runPhase(ctx, d)
+	r.settle(ctx, d, err)
+	return err
+}
+
+// finish evaluates the artifacts and sums up.
+func (r *runner) finish(ctx context.Context, failed bool, deferErr error) error {
+	r.result.State = Complete
+	switch {
+	case ctx.Err() != nil:
+		r.result.State = Cancelled
+		r.addError(fmt.Errorf("the run was cancelled: %w", context.Cause(ctx)))
+	case failed || deferErr != nil:
+		r.result.State = Failed
+	default:
+		artifacts, err := r.state.Artifacts()
+		if err != nil {
+			r.result.State = Failed
+			r.addError(err)
+		} else {
+			r.result.Artifacts = artifacts
+		}
+	}
+	r.result.Ended = r.Env.Clock()
+	r.record(Event{Kind: RunFinished, State: r.result.State, Artifacts: r.result.Artifacts, Errors: r.result.Errors})
+	return r.errs.ErrorOrNil()
+}
+
+// addError keeps an error for the result, without secrets.
+func (r *runner) addError(err error) {
+	var all *multierror.Error
+	if !errors.As(err, &all) {
+		all = &multierror.Error{Errors: []error{err}}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range all.Errors {
+		r.errs = multierror.Append(r.errs, errors.New(r.redact.Text(one.Error())))
+		r.result.Errors = append(r.result.Errors, r.redact.Text(one.Error()))
+	}
+}
+
+func (r *runner) record(e Event) {
+	e.Version, e.Time, e.Run = FormatVersion, r.Env.Clock(), r.ID
+	if r.Journal != nil {
+		if err := r.Journal.Append(e); err != nil {
+			r.addError(fmt.Errorf("journal: %w", err))
+		}
+	}
+	if r.OnEvent != nil {
+		r.OnEvent(e)
+	}
+}
