@@ -76,6 +76,7 @@ type PodLogs interface {
 // Progress are the figures of a copy that is under way.
 type Progress struct {
 	HashedBytes, CachedBytes, UploadedBytes int64
+	RestoredBytes                           int64
 	EstimatedBytes                          int64 // 0: not known
 }
 

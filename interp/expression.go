@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -13,6 +14,9 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"github.com/rescuecue/rescue/schema"
 )
 
 // An expression is a part of the blueprint on its own: what it reads outside of
@@ -179,20 +183,35 @@ func literal(ref Ref, lookup Lookup) ([]byte, error) {
 func (e *expression) explain(err error) error {
 	var all []string
 	for _, one := range cueerrors.Errors(err) {
-		format, args := one.Msg()
-		msg := fmt.Sprintf(format, args...)
-		at := e.value
-		if path := one.Path(); len(path) > 0 {
-			if v := e.value.LookupPath(cue.ParsePath(strings.Join(path, "."))); v.Exists() {
-				at = v
-			}
-			msg = strings.Join(path, ".") + ": " + msg
-		}
-		if pos := userPos(at); pos.IsValid() {
+		// The whole text, because the first message of a chain says little.
+		msg := one.Error()
+		if pos := e.position(one.Path()); pos.IsValid() {
 			msg = fmt.Sprintf("%s: %s", pos, msg)
 		}
 		all = append(all, msg)
 	}
 	sort.Strings(all)
 	return errors.New(strings.Join(slices.Compact(all), "\n"))
+}
+
+// position is where the author wrote the value at a path below the expression.
+func (e *expression) position(path []string) token.Pos {
+	v := e.value
+	for _, step := range path {
+		sel := cue.Str(step)
+		if i, err := strconv.Atoi(step); err == nil {
+			sel = cue.Index(i)
+		}
+		next := v.LookupPath(cue.MakePath(sel))
+		if !next.Exists() {
+			break
+		}
+		v = next
+	}
+	for _, pos := range slices.Backward(cueerrors.Positions(v.Err())) {
+		if pos.IsValid() && pos.Filename() != "" && !schema.Owns(pos.Filename()) {
+			return pos
+		}
+	}
+	return userPos(v)
 }

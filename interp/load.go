@@ -21,6 +21,7 @@ import (
 	"cuelang.org/go/cue/load"
 	"cuelang.org/go/mod/modfile"
 
+	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/schema"
 )
 
@@ -37,7 +38,7 @@ type Blueprint struct {
 	// Value is the blueprint, unified with the schema.
 	Value cue.Value
 	// Conversion is set if the blueprint was legacy YAML.
-	Conversion any
+	Conversion *compat.Conversion
 
 	root cue.Value
 	path cue.Path

@@ -52,6 +52,9 @@ func (r Ref) String() string {
 	if r.Kind == TemplateRef {
 		return fmt.Sprintf("template %s", r.Key)
 	}
+	if r.Key == "" {
+		return fmt.Sprintf("phases.%s.%s", r.Phase, r.Kind)
+	}
 	return fmt.Sprintf("phases.%s.%s.%s", r.Phase, r.Kind, r.Key)
 }
 

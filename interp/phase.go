@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"cuelang.org/go/cue"
+
+	"github.com/rescuecue/rescue/compat"
 )
 
 // readPhases makes the plan's phases of the marked action.
@@ -135,8 +137,27 @@ func (ph *Phase) Reads() []Ref {
 		if ref.Kind != TemplateRef {
 			continue
 		}
-		for _, name := range templatePhases(ref.Template) {
-			refs = append(refs, Ref{Phase: name, Kind: OutputRef})
+		refs = append(refs, templateReads(ref.Template)...)
+	}
+	return refs
+}
+
+// templateReads lists what a Go template reads of phases. One that does not parse
+// reads nothing: rendering it says what is wrong.
+func templateReads(text string) []Ref {
+	use, err := compat.TemplateRefs(text)
+	if err != nil {
+		return nil
+	}
+	var refs []Ref
+	for _, r := range use.Refs {
+		path := r.Names()
+		if len(path) < 3 || path[0] != "Phases" {
+			continue
+		}
+		kind := map[string]RefKind{"Output": OutputRef, "Secrets": SecretRef, "ConfigMaps": ConfigMapRef}[path[2]]
+		if kind != "" {
+			refs = append(refs, Ref{Phase: path[1], Kind: kind, Key: strings.Join(path[3:], ".")})
 		}
 	}
 	return refs
@@ -210,5 +231,3 @@ func lastSelector(p cue.Path) string {
 	}
 	return sel[len(sel)-1].String()
 }
-
-func templatePhases(text string) []string { return nil }

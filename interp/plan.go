@@ -71,6 +71,9 @@ func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
 	if p.Kind, err = filled.LookupPath(cue.ParsePath("kind")).String(); err != nil {
 		return nil, err
 	}
+	if err := checkObject(p.Kind, params); err != nil {
+		return nil, fmt.Errorf("%s: action %s %w", b.File, action, err)
+	}
 	marks, err := p.mark(filled)
 	if err != nil {
 		return nil, err
@@ -115,6 +118,18 @@ func (b *Blueprint) fillInput(action cue.Value, params *compat.Params) (cue.Valu
 		return cue.Value{}, fmt.Errorf("inputs of action %s: %w", lastSelector(action.Path()), err)
 	}
 	return filled, nil
+}
+
+// checkObject says whether the object that was given is of the action's kind.
+func checkObject(kind string, p *compat.Params) error {
+	given := map[string]bool{
+		"StatefulSet": p.StatefulSet != nil, "Deployment": p.Deployment != nil, "DeploymentConfig": p.DeploymentConfig != nil,
+		"PVC": p.PVC != nil, "Namespace": p.Namespace != nil, "Object": p.Object != nil,
+	}
+	if is, known := given[kind]; known && !is {
+		return fmt.Errorf("works on a %s: give one with --%s", kind, strings.ToLower(kind))
+	}
+	return nil
 }
 
 // keepKnownArtifacts drops artifacts that the action does not read: an older

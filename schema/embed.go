@@ -9,6 +9,8 @@ import (
 // Module is the CUE module, and the Go module, that the schema belongs to.
 const Module = "github.com/rescuecue/rescue"
 
+//go:generate go run ./gendocs ../docs/functions
+
 // FS holds the language as it is published: this folder's .cue files and those of
 // the folder kanister.
 //

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ type Options struct {
 	Objects ObjectReader
 	// Journal receives each transition; nil keeps none.
 	Journal *Journal
+	// Request says how the run was asked for; the journal keeps it.
+	Request json.RawMessage
 	// Done has the outputs of phases that an earlier process has finished: they
 	// are not run again.
 	Done map[string]map[string]any
@@ -69,7 +72,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if err := r.preflight(); err != nil {
 		return r.result, r.abort(err)
 	}
-	r.record(Event{Kind: RunStarted})
+	r.record(Event{Kind: RunStarted, Request: r.Request})
 	failed := r.runPhases(ctx)
 	deferErr := r.runDefer(ctx)
 	return r.result, r.finish(ctx, failed, deferErr)

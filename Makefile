@@ -1,0 +1,46 @@
+# What this needs: Go (the version in go.mod or newer) and git. `make demo` needs
+# Linux besides, for the sandboxes of its embedded runtime. Everything else comes
+# with the Go module.
+
+GO       ?= go
+BIN      := bin
+PACKAGES := ./...
+IMAGE    ?= localhost/rescue-tools:dev
+
+.PHONY: all build test demo vet lint examples docs image e2e bench fuzz clean
+
+all: build
+
+build: ## build bin/rescue and bin/rescue-vet
+	$(GO) build -o $(BIN)/ ./cmd/rescue ./cmd/rescue-vet
+
+test: ## run all tests that need no cluster
+	$(GO) test -race $(PACKAGES)
+
+demo: build ## convert a legacy blueprint, back up, destroy, restore: no cluster needed
+	examples/timelog/demo.sh
+
+vet: ## gofmt, go vet, staticcheck and the stock cue command over the examples
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags e2e ./e2e/...
+	$(GO) tool staticcheck $(PACKAGES)
+	$(GO) tool cue vet -c=false ./examples/...
+
+lint: vet
+
+docs: ## write the generated pages again
+	$(GO) generate ./schema
+
+image: ## make dist/rescue-tools.tar, the image for pods that move data
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o dist/rescue ./cmd/rescue
+	$(GO) run ./cmd/internal/image -name $(IMAGE) -rescue dist/rescue -o dist/rescue-tools.tar
+
+e2e: ## run the end-to-end tests against the cluster of $$KUBECONFIG
+	$(GO) test -tags e2e -count=1 -timeout 45m -v ./e2e/...
+
+bench: ## the figures of docs/benchmarks.md
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./interp/... ./compat/... ./schema/... ./bench/...
+
+clean:
+	rm -rf $(BIN) dist

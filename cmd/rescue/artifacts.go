@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/interp/run"
+)
+
+// artifactsIn reads the artifacts that an action starts from.
+func artifactsIn(f *runFlags, journals string) (map[string]compat.Artifact, error) {
+	switch {
+	case f.artifacts != "" && f.from != "":
+		return nil, errors.New("--artifacts and --from both say where artifacts come from: give one")
+	case f.artifacts != "":
+		return readArtifacts(f.artifacts)
+	case f.from != "":
+		return artifactsOfRun(journals, f.from)
+	}
+	return nil, nil
+}
+
+// readArtifacts accepts the result of a run, an ActionSet with its status, and a
+// plain map of artifacts.
+func readArtifacts(path string) (map[string]compat.Artifact, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if json.Valid(src) {
+		return artifactsOfJSON(path, src)
+	}
+	docs, err := compat.Parse(path, src)
+	if err != nil {
+		return nil, err
+	}
+	for _, doc := range docs {
+		if doc.Kind != compat.KindActionSet {
+			continue
+		}
+		set, err := compat.ReadActionSet(doc)
+		if err != nil {
+			return nil, err
+		}
+		return artifactsOfActionSet(path, set)
+	}
+	return nil, fmt.Errorf("%s: expected what `rescue run -o json` printed, or an ActionSet with its status", path)
+}
+
+func artifactsOfJSON(path string, src []byte) (map[string]compat.Artifact, error) {
+	var doc struct {
+		FormatVersion string                     `json:"formatVersion"`
+		State         run.State                  `json:"state"`
+		Artifacts     map[string]compat.Artifact `json:"artifacts"`
+	}
+	if err := json.Unmarshal(src, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if doc.FormatVersion != "" {
+		if doc.State != run.Complete {
+			return nil, fmt.Errorf("%s: that run is %s: only a complete one has artifacts", path, doc.State)
+		}
+		return doc.Artifacts, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(src))
+	dec.DisallowUnknownFields()
+	artifacts := map[string]compat.Artifact{}
+	if err := dec.Decode(&artifacts); err != nil {
+		return nil, fmt.Errorf("%s: not the result of a run, and not a map of artifacts either: %w", path, err)
+	}
+	return artifacts, nil
+}
+
+func artifactsOfActionSet(path string, set *compat.ActionSet) (map[string]compat.Artifact, error) {
+	if set.Status == nil || set.Status.State != compat.StateComplete {
+		return nil, fmt.Errorf("%s: the ActionSet is not complete: it has no artifacts", path)
+	}
+	if len(set.Status.Actions) != 1 {
+		return nil, fmt.Errorf("%s: the ActionSet has %d actions; artifacts are taken from one with a single action", path, len(set.Status.Actions))
+	}
+	return set.Status.Actions[0].Artifacts, nil
+}
+
+func artifactsOfRun(journals, id string) (map[string]compat.Artifact, error) {
+	events, err := run.ReadJournal(journals, id)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("no run %q in %s", id, journals)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := run.Summarize(events)
+	if s.State != run.Complete {
+		return nil, fmt.Errorf("run %s is %s: only a complete one has artifacts", id, s.State)
+	}
+	return s.Artifacts, nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/rescuecue/rescue/compat"
+)
+
+// runFlags are the flags of `rescue run`.
+type runFlags struct {
+	blueprint string
+	actionSet string
+
+	statefulSet, deployment, deploymentConfig, pvc, namespace, object string
+
+	profile    string
+	secrets    []string
+	configMaps []string
+	options    []string
+	artifacts  string
+	from       string
+
+	session  sessionFlags
+	output   string
+	dryRun   bool
+	noVet    bool
+	parallel int
+	timeout  time.Duration
+}
+
+func (f *runFlags) register(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.blueprint, "blueprint", "b", "", "`FILE` or folder of the blueprint, CUE or YAML; - reads standard input")
+	fs.StringVarP(&f.actionSet, "file", "f", "", "ActionSet `FILE` that says what to run, instead of ACTION and the flags below")
+	fs.StringVar(&f.statefulSet, "statefulset", "", "work on the StatefulSet `NAMESPACE/NAME`")
+	fs.StringVar(&f.deployment, "deployment", "", "work on the Deployment `NAMESPACE/NAME`")
+	fs.StringVar(&f.deploymentConfig, "deploymentconfig", "", "work on the DeploymentConfig `NAMESPACE/NAME`")
+	fs.StringVar(&f.pvc, "pvc", "", "work on the PersistentVolumeClaim `NAMESPACE/NAME`")
+	fs.StringVar(&f.namespace, "namespace", "", "work on the Namespace `NAME`")
+	fs.StringVar(&f.object, "object", "", "work on any object, `GROUP/VERSION/RESOURCE/NAMESPACE/NAME`; leave out GROUP for core resources")
+	fs.StringVar(&f.profile, "profile", "", "where backups are kept: a Profile `[NAMESPACE/]NAME` of the cluster, or a file with a Profile and the Secrets it names")
+	fs.StringArrayVar(&f.secrets, "secret", nil, "give the action a Secret, `KEY=NAMESPACE/NAME`; may be repeated")
+	fs.StringArrayVar(&f.configMaps, "config-map", nil, "give the action a ConfigMap, `KEY=NAMESPACE/NAME`; may be repeated")
+	fs.StringArrayVar(&f.options, "option", nil, "give the action an option, `KEY=VALUE`; may be repeated")
+	fs.StringVar(&f.artifacts, "artifacts", "", "`FILE` with the artifacts to restore from: what run -o json printed, or an ActionSet with its status")
+	fs.StringVar(&f.from, "from", "", "take the artifacts of an earlier `RUN`")
+	fs.StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the result: text or json")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "check everything and show what would run, without running it")
+	fs.BoolVar(&f.noVet, "no-vet", false, "run even though vet finds errors in the blueprint")
+	fs.IntVar(&f.parallel, "parallel", 0, "run at most `N` phases at once; 0 is no limit")
+	fs.DurationVar(&f.timeout, "timeout", 0, "cancel the run after this `DURATION`; 0 is no limit")
+	f.session.register(fs)
+}
+
+// spec turns the flags into what an ActionSet would say.
+func (f *runFlags) spec(action string) (compat.ActionSpec, error) {
+	spec := compat.ActionSpec{Name: action}
+	var err error
+	if spec.Object, err = f.target(); err != nil {
+		return spec, err
+	}
+	if spec.Secrets, err = references("--secret", f.secrets); err != nil {
+		return spec, err
+	}
+	if spec.ConfigMaps, err = references("--config-map", f.configMaps); err != nil {
+		return spec, err
+	}
+	spec.Options, err = keyValues("--option", f.options)
+	return spec, err
+}
+
+// target reads the one flag that names the object.
+func (f *runFlags) target() (compat.ObjectReference, error) {
+	var refs []compat.ObjectReference
+	for _, t := range []struct{ kind, value string }{
+		{"StatefulSet", f.statefulSet}, {"Deployment", f.deployment}, {"DeploymentConfig", f.deploymentConfig}, {"PVC", f.pvc},
+	} {
+		if t.value == "" {
+			continue
+		}
+		ns, name, ok := strings.Cut(t.value, "/")
+		if !ok || ns == "" || name == "" || strings.Contains(name, "/") {
+			return compat.ObjectReference{}, fmt.Errorf("--%s: expected NAMESPACE/NAME, found %q", strings.ToLower(t.kind), t.value)
+		}
+		refs = append(refs, compat.ObjectReference{Kind: t.kind, Namespace: ns, Name: name})
+	}
+	if f.namespace != "" {
+		refs = append(refs, compat.ObjectReference{Kind: "Namespace", Namespace: f.namespace, Name: f.namespace})
+	}
+	if f.object != "" {
+		ref, err := objectReference(f.object)
+		if err != nil {
+			return ref, err
+		}
+		refs = append(refs, ref)
+	}
+	if len(refs) > 1 {
+		return refs[0], fmt.Errorf("an action works on one object; found %s %s and %s %s", refs[0].Kind, refs[0].Name, refs[1].Kind, refs[1].Name)
+	}
+	if len(refs) == 0 {
+		return compat.ObjectReference{}, nil
+	}
+	return refs[0], nil
+}
+
+// objectReference reads [GROUP/]VERSION/RESOURCE/NAMESPACE/NAME. NAMESPACE is
+// empty for objects of the whole cluster.
+func objectReference(text string) (compat.ObjectReference, error) {
+	parts := strings.Split(text, "/")
+	if len(parts) == 4 {
+		parts = append([]string{""}, parts...)
+	}
+	if len(parts) != 5 || parts[1] == "" || parts[2] == "" || parts[4] == "" {
+		return compat.ObjectReference{}, fmt.Errorf("--object: expected GROUP/VERSION/RESOURCE/NAMESPACE/NAME, found %q", text)
+	}
+	return compat.ObjectReference{Group: parts[0], APIVersion: parts[1], Resource: parts[2], Namespace: parts[3], Name: parts[4]}, nil
+}
+
+func references(flag string, list []string) (map[string]compat.ObjectReference, error) {
+	pairs, err := keyValues(flag, list)
+	if err != nil {
+		return nil, err
+	}
+	refs := map[string]compat.ObjectReference{}
+	for key, value := range pairs {
+		ns, name, ok := strings.Cut(value, "/")
+		if !ok || ns == "" || name == "" {
+			return nil, fmt.Errorf("%s %s: expected NAMESPACE/NAME, found %q", flag, key, value)
+		}
+		refs[key] = compat.ObjectReference{Namespace: ns, Name: name}
+	}
+	return refs, nil
+}
+
+// keyValues splits at the first equals sign, so that values may have more.
+func keyValues(flag string, list []string) (map[string]string, error) {
+	pairs := map[string]string{}
+	for _, item := range list {
+		key, value, ok := strings.Cut(item, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("%s: expected KEY=VALUE, found %q", flag, item)
+		}
+		if _, twice := pairs[key]; twice {
+			return nil, fmt.Errorf("%s: %s is given twice", flag, key)
+		}
+		pairs[key] = value
+	}
+	return pairs, nil
+}

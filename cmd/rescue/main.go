@@ -1,0 +1,24 @@
+// Command rescue backs up, restores and deletes applications on Kubernetes, as
+// blueprints say.
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/rescuecue/rescue/cmd/internal/cli"
+	"github.com/rescuecue/rescue/compat/kando"
+	"github.com/rescuecue/rescue/interp/local"
+)
+
+func main() {
+	local.ContainerMain()
+	if filepath.Base(os.Args[0]) == "kando" {
+		os.Exit(kando.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	streams := cli.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	root := cli.Root(streams)
+	root.AddCommand(runCommand(streams), moverCommand(streams), kandoCommand(streams))
+	os.Exit(cli.Execute(root, streams, os.Args[1:]))
+}

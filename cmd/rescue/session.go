@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube/client"
+	"github.com/rescuecue/rescue/interp/local"
+)
+
+// sessionFlags say where an action runs.
+type sessionFlags struct {
+	runtime       string
+	localDir      string
+	objects       []string
+	kubeconfig    string
+	context       string
+	workNamespace string
+	toolsImage    string
+	stateDir      string
+}
+
+func (f *sessionFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.runtime, "runtime", "cluster", "`WHERE` to run: cluster, or local for the embedded one")
+	fs.StringVar(&f.localDir, "local-dir", "", "`DIR` with the objects and volumes of the embedded cluster (default: STATE-DIR/local)")
+	fs.StringArrayVar(&f.objects, "objects", nil, "`FILE` with Kubernetes objects to apply to the embedded cluster first; may be repeated")
+	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "`FILE` with the cluster's address and credentials (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
+	fs.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig's context")
+	fs.StringVar(&f.workNamespace, "work-namespace", "", "`NAMESPACE` for pods that name none (default: that of the kubeconfig's context)")
+	fs.StringVar(&f.toolsImage, "tools-image", DefaultToolsImage, "`IMAGE` for pods that move data")
+	fs.StringVar(&f.stateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
+}
+
+// DefaultToolsImage is what `make image` builds.
+const DefaultToolsImage = "localhost/rescue-tools:dev"
+
+func defaultStateDir() string {
+	if dir := os.Getenv("RESCUE_STATE_DIR"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "rescue")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ".rescue"
+	}
+	return filepath.Join(home, ".local", "state", "rescue")
+}
+
+func (f *sessionFlags) journals() string { return filepath.Join(f.stateDir, "runs") }
+
+// A session is a connection to the place where actions run.
+type session struct {
+	env *funcs.Env
+	// profile is what the place offers when no profile is named; it may be nil.
+	profile *compat.Profile
+	close   func(context.Context) error
+}
+
+// open connects to the cluster, or starts the embedded one.
+func (f *sessionFlags) open(ctx context.Context, talk io.Writer) (*session, error) {
+	env := &funcs.Env{
+		Clock:      time.Now,
+		Log:        slog.New(newLineHandler(talk)),
+		ToolsImage: f.toolsImage,
+		Namespace:  f.workNamespace,
+	}
+	switch f.runtime {
+	case "cluster":
+		if len(f.objects) > 0 {
+			return nil, usage("--objects is for --runtime local; use kubectl for a cluster")
+		}
+		return f.openCluster(env)
+	case "local":
+		return f.openLocal(ctx, env)
+	default:
+		return nil, usage("--runtime: expected cluster or local, found %q", f.runtime)
+	}
+}
+
+func (f *sessionFlags) openCluster(env *funcs.Env) (*session, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.kubeconfig
+	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context})
+	rest, err := config.ClientConfig()
+	if err != nil {
+		return nil, cannot(fmt.Errorf("no cluster: %w (set KUBECONFIG or --kubeconfig, or use --runtime local)", err))
+	}
+	clients, err := client.New(rest, "rescue")
+	if err != nil {
+		return nil, cannot(err)
+	}
+	clients.Fill(env)
+	if env.Namespace == "" {
+		if env.Namespace, _, err = config.Namespace(); err != nil {
+			return nil, cannot(err)
+		}
+	}
+	return &session{env: env, close: func(context.Context) error { return nil }}, nil
+}
+
+func (f *sessionFlags) openLocal(ctx context.Context, env *funcs.Env) (*session, error) {
+	dir := f.localDir
+	if dir == "" {
+		dir = filepath.Join(f.stateDir, "local")
+	}
+	profile, err := local.DefaultProfile(dir)
+	if err != nil {
+		return nil, cannot(err)
+	}
+	cluster, err := local.Open(dir, local.Options{Log: env.Log})
+	if err != nil {
+		return nil, cannot(err)
+	}
+	if err := errors.Join(apply(cluster, f.objects), cluster.Ready(ctx)); err != nil {
+		return nil, cannot(errors.Join(err, cluster.Close(context.WithoutCancel(ctx))))
+	}
+	cluster.Env(env)
+	if env.Namespace == "" {
+		env.Namespace = "default"
+	}
+	return &session{env: env, profile: profile, close: cluster.Close}, nil
+}
+
+func apply(cluster *local.Cluster, paths []string) error {
+	for _, path := range paths {
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := cluster.Apply(src); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}

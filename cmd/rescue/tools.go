@@ -1,0 +1,44 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/rescuecue/rescue/cmd/internal/cli"
+	"github.com/rescuecue/rescue/compat/kando"
+	"github.com/rescuecue/rescue/funcs/mover/agent"
+)
+
+// moverCommand is what the data functions run inside of containers. It is hidden
+// because people have no use for it: its request comes on standard input.
+func moverCommand(streams cli.Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:                "mover",
+		Short:              "Move data between a volume and a backup location; run inside of containers",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return status(agent.Main(cmd.Context(), args, streams.Stdin, streams.Stdout, streams.Stderr))
+		},
+	}
+}
+
+// kandoCommand is Kanister's tool for scripts; the program also answers to the
+// name kando.
+func kandoCommand(streams cli.Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:                "kando",
+		Short:              "Kanister's tool for a blueprint's scripts: output, location push, pull and delete",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return status(kando.Main(cmd.Context(), args, streams.Stdin, streams.Stdout, streams.Stderr))
+		},
+	}
+}
+
+// status hands on the exit code of a tool that has said itself what is wrong.
+func status(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &cli.ExitError{Code: code}
+}

@@ -1,0 +1,60 @@
+// Package kando is the tool that the scripts of blueprints call inside containers:
+// it hands outputs to later phases, and copies streams to and from the location of
+// a Profile. Commands, flags and exit status are those of Kanister's kando.
+package kando
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// exitFailure is the status of every failure, whatever the reason, as in Kanister.
+const exitFailure = 69
+
+// Main runs kando with the arguments after its name and returns its exit status.
+// Results go to stdout, errors to stderr.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	cmd := newCommand()
+	cmd.SetArgs(args)
+	cmd.SetIn(stdin)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(stderr, "kando: %v\n", err)
+		return exitFailure
+	}
+	return 0
+}
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "kando",
+		Short:             "Outputs and object storage for the scripts of blueprints",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().StringP("verbosity", "v", "warn", "taken for Kanister's sake; kando prints errors only")
+	root.AddCommand(newOutput(), newLocation())
+	for _, name := range []string{"chronicle", "process", "stream"} {
+		root.AddCommand(notSupported(name))
+	}
+	return root
+}
+
+// notSupported is a command of Kanister's that is not here.
+func notSupported(name string) *cobra.Command {
+	return &cobra.Command{
+		Use:                name,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return fmt.Errorf("%s is a command of Kanister's kando that rescue does not support", name)
+		},
+	}
+}

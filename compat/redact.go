@@ -1,0 +1,81 @@
+package compat
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// minSecret is the shortest value that is blacked out. Shorter ones are found in
+// every sentence.
+const minSecret = 3
+
+// redact removes the values of secrets from a message: as they are, in base64 and
+// as Go quotes them.
+func redact(msg string, p *Params) string {
+	for _, s := range secretValues(p) {
+		quoted := strconv.Quote(s)
+		for _, form := range []string{s, quoted[1 : len(quoted)-1], base64.StdEncoding.EncodeToString([]byte(s))} {
+			msg = strings.ReplaceAll(msg, form, "(secret)")
+		}
+	}
+	return msg
+}
+
+// secretValues are the texts that must not be shown, the longest first.
+func secretValues(p *Params) []string {
+	var values []string
+	add := func(s string) {
+		for _, s := range []string{s, strings.TrimSpace(s)} {
+			if len(s) >= minSecret {
+				values = append(values, s)
+			}
+		}
+	}
+	secrets := func(m map[string]Secret) {
+		for _, s := range m {
+			s.each(add)
+		}
+	}
+	secrets(p.Secrets)
+	for _, ph := range p.Phases {
+		ph.eachSecret(secrets)
+	}
+	p.DeferPhase.eachSecret(secrets)
+	p.CurrentPhase.eachSecret(secrets)
+	p.Profile.eachSecret(add)
+	if r := p.RepositoryServer; r != nil {
+		r.Credentials.ServerTLS.each(add)
+		r.Credentials.ServerUserAccess.each(add)
+	}
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(values)
+}
+
+func (s Secret) each(add func(string)) {
+	for _, v := range s.Data {
+		add(string(v))
+	}
+}
+
+func (p *Phase) eachSecret(secrets func(map[string]Secret)) {
+	if p != nil {
+		secrets(p.Secrets)
+	}
+}
+
+func (p *Profile) eachSecret(add func(string)) {
+	if p == nil {
+		return
+	}
+	if kp := p.Credential.KeyPair; kp != nil {
+		add(kp.Secret)
+	}
+	if s := p.Credential.Secret; s != nil {
+		s.each(add)
+	}
+	if k := p.Credential.KopiaServerSecret; k != nil {
+		add(k.Password)
+	}
+}

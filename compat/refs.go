@@ -1,0 +1,299 @@
+package compat
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"text/template/parse"
+)
+
+// TemplateUse says what a template reads and calls.
+type TemplateUse struct {
+	// Tree is what text/template made of the text; nodes' positions in it are byte
+	// offsets in the text.
+	Tree *parse.Tree
+	// Refs to parameters, in the order written.
+	Refs []TemplateRef
+	// Funcs called, in the order written, `index` included.
+	Funcs []TemplateCall
+}
+
+// TemplateRef is a path from the root of the parameters.
+type TemplateRef struct {
+	// Offset and End delimit the path's own text, without the index call round it.
+	Offset, End int
+	Path        []PathStep
+	// Tested says that the reference stands in an if, with, and, or, not: it may be
+	// missing or empty.
+	Tested bool
+}
+
+// PathStep is one step of a path.
+type PathStep struct {
+	// Name of the field or key; for a list the digits of the index.
+	Name string
+	// Index says that the step was taken by the function index, for which a
+	// missing key is no error.
+	Index bool
+	// Computed says that the key is known only when the template runs; Name is
+	// then its source text.
+	Computed bool
+}
+
+// TemplateCall is a function's name at its place.
+type TemplateCall struct {
+	Name   string
+	Offset int
+}
+
+// Names are the names of the path's steps.
+func (r TemplateRef) Names() []string {
+	names := make([]string, len(r.Path))
+	for i, s := range r.Path {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// String writes the reference as a template would.
+func (r TemplateRef) String() string {
+	var b strings.Builder
+	for _, s := range r.Path {
+		switch {
+		case !s.Index:
+			b.WriteString("." + s.Name)
+		case s.Computed:
+			b.WriteString("[" + s.Name + "]")
+		default:
+			b.WriteString("[" + strconv.Quote(s.Name) + "]")
+		}
+	}
+	return b.String()
+}
+
+// TemplateRefs parses a template without running it. Functions need not exist.
+// The error is a *TemplateError.
+func TemplateRefs(text string) (*TemplateUse, error) {
+	tree, err := parseTemplate(text)
+	if err != nil {
+		return nil, err
+	}
+	c := &refCollector{use: &TemplateUse{Tree: tree}, vars: map[string][]PathStep{"$": {}}}
+	c.list(tree.Root, true)
+	return c.use, nil
+}
+
+// parseTemplate parses without looking at the functions.
+func parseTemplate(text string) (*parse.Tree, error) {
+	tree := parse.New(templateName)
+	tree.Mode = parse.SkipFuncCheck
+	if _, err := tree.Parse(text, "", "", map[string]*parse.Tree{}); err != nil {
+		return nil, parseError(err, text)
+	}
+	if tree.Root == nil {
+		tree.Root = &parse.ListNode{NodeType: parse.NodeList}
+	}
+	return tree, nil
+}
+
+// refCollector walks a template. vars maps a variable to the path that it stands
+// for; a variable that stands for something else is not in it.
+type refCollector struct {
+	use    *TemplateUse
+	vars   map[string][]PathStep
+	tested bool
+}
+
+// list walks a list of nodes; atRoot says that the dot is the root of the parameters.
+func (c *refCollector) list(l *parse.ListNode, atRoot bool) {
+	if l == nil {
+		return
+	}
+	for _, n := range l.Nodes {
+		c.node(n, atRoot)
+	}
+}
+
+func (c *refCollector) node(n parse.Node, atRoot bool) {
+	switch n := n.(type) {
+	case *parse.ActionNode:
+		c.pipe(n.Pipe, atRoot)
+	case *parse.IfNode:
+		c.branch(&n.BranchNode, atRoot, atRoot)
+	case *parse.WithNode:
+		c.branch(&n.BranchNode, atRoot, false)
+	case *parse.RangeNode:
+		c.pipe(n.Pipe, atRoot)
+		c.list(n.List, false)
+		c.list(n.ElseList, atRoot)
+	case *parse.TemplateNode:
+		c.pipe(n.Pipe, atRoot)
+	}
+}
+
+// branch walks an if or a with; inside says whether the dot of its body is the root.
+func (c *refCollector) branch(b *parse.BranchNode, atRoot, inside bool) {
+	before := c.tested
+	c.tested = true
+	c.pipe(b.Pipe, atRoot)
+	c.tested = before
+	c.list(b.List, inside)
+	c.list(b.ElseList, atRoot)
+}
+
+func (c *refCollector) pipe(p *parse.PipeNode, atRoot bool) {
+	if p == nil {
+		return
+	}
+	for _, cmd := range p.Cmds {
+		c.command(cmd, atRoot)
+	}
+	for _, v := range p.Decl {
+		c.declare(v.Ident[0], p, atRoot)
+	}
+}
+
+// declare notes which path a variable stands for.
+func (c *refCollector) declare(name string, p *parse.PipeNode, atRoot bool) {
+	delete(c.vars, name)
+	if len(p.Decl) == 1 && len(p.Cmds) == 1 && len(p.Cmds[0].Args) == 1 {
+		if path, ok := c.path(p.Cmds[0].Args[0], atRoot); ok {
+			c.vars[name] = path
+		}
+	}
+}
+
+func (c *refCollector) command(cmd *parse.CommandNode, atRoot bool) {
+	if path, n, ok := c.indexed(cmd, atRoot); ok {
+		c.call(cmd.Args[0].(*parse.IdentifierNode))
+		c.reference(n, path)
+		for _, key := range cmd.Args[2:] {
+			c.operand(key, atRoot)
+		}
+		return
+	}
+	before := c.tested
+	if id, ok := cmd.Args[0].(*parse.IdentifierNode); ok && (id.Ident == "and" || id.Ident == "or" || id.Ident == "not") {
+		c.tested = true
+	}
+	for _, arg := range cmd.Args {
+		c.operand(arg, atRoot)
+	}
+	c.tested = before
+}
+
+func (c *refCollector) call(id *parse.IdentifierNode) {
+	c.use.Funcs = append(c.use.Funcs, TemplateCall{Name: id.Ident, Offset: int(id.Pos)})
+}
+
+func (c *refCollector) operand(n parse.Node, atRoot bool) {
+	if path, ok := c.path(n, atRoot); ok {
+		if len(path) > 0 {
+			c.reference(n, path)
+		}
+		return
+	}
+	switch n := n.(type) {
+	case *parse.IdentifierNode:
+		c.call(n)
+	case *parse.PipeNode:
+		c.pipe(n, atRoot)
+	case *parse.ChainNode:
+		c.operand(n.Node, atRoot)
+	}
+}
+
+// indexed reads `index PATH KEY…` as a path.
+func (c *refCollector) indexed(cmd *parse.CommandNode, atRoot bool) ([]PathStep, parse.Node, bool) {
+	id, ok := cmd.Args[0].(*parse.IdentifierNode)
+	if !ok || id.Ident != "index" || len(cmd.Args) < 2 {
+		return nil, nil, false
+	}
+	path, ok := c.path(cmd.Args[1], atRoot)
+	if !ok {
+		return nil, nil, false
+	}
+	path = path[:len(path):len(path)]
+	for _, key := range cmd.Args[2:] {
+		path = append(path, indexStep(key))
+	}
+	return path, cmd.Args[1], true
+}
+
+func indexStep(key parse.Node) PathStep {
+	switch key := key.(type) {
+	case *parse.StringNode:
+		return PathStep{Name: key.Text, Index: true}
+	case *parse.NumberNode:
+		return PathStep{Name: key.Text, Index: true}
+	}
+	return PathStep{Name: key.String(), Index: true, Computed: true}
+}
+
+// path reads a node as a path from the root.
+func (c *refCollector) path(n parse.Node, atRoot bool) ([]PathStep, bool) {
+	switch n := n.(type) {
+	case *parse.FieldNode:
+		return fieldSteps(nil, n.Ident), atRoot
+	case *parse.DotNode:
+		return nil, atRoot
+	case *parse.VariableNode:
+		base, ok := c.vars[n.Ident[0]]
+		return fieldSteps(base, n.Ident[1:]), ok
+	case *parse.ChainNode:
+		base, ok := c.path(n.Node, atRoot)
+		return fieldSteps(base, n.Field), ok
+	case *parse.PipeNode:
+		if len(n.Decl) == 0 && len(n.Cmds) == 1 {
+			if path, _, ok := c.indexed(n.Cmds[0], atRoot); ok {
+				return path, true
+			}
+			if len(n.Cmds[0].Args) == 1 {
+				return c.path(n.Cmds[0].Args[0], atRoot)
+			}
+		}
+	}
+	return nil, false
+}
+
+func fieldSteps(base []PathStep, names []string) []PathStep {
+	steps := base[:len(base):len(base)]
+	for _, name := range names {
+		steps = append(steps, PathStep{Name: name})
+	}
+	return steps
+}
+
+func (c *refCollector) reference(n parse.Node, path []PathStep) {
+	if len(path) == 0 {
+		return
+	}
+	start, end := span(n)
+	c.use.Refs = append(c.use.Refs, TemplateRef{Offset: start, End: end, Path: path, Tested: c.tested})
+}
+
+// span gives the extent of an operand in the text. The parser puts the position
+// of a chain of fields at its second dot.
+func span(n parse.Node) (start, end int) {
+	start = int(n.Position())
+	switch n := n.(type) {
+	case *parse.FieldNode:
+		if len(n.Ident) > 1 {
+			start -= len(n.Ident[0]) + 1
+		}
+	case *parse.VariableNode:
+		if len(n.Ident) > 1 {
+			start -= len(n.Ident[0])
+		}
+	case *parse.ChainNode:
+		start, _ = span(n.Node)
+	case *parse.PipeNode:
+		start-- // the parenthesis
+	}
+	return start, start + len(n.String())
+}
+
+// isNil also sees a typed nil in the interface.
+func isNil(n parse.Node) bool {
+	return n == nil || reflect.ValueOf(n).IsNil()
+}

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Loads the tools image into the cluster that the end-to-end tests use.
+#
+#   e2e/load.sh [ARCHIVE]            ARCHIVE: dist/rescue-tools.tar, as `make image` writes it
+#
+# RESCUE_E2E_LOAD is the command that loads an image archive; the archive's path is
+# added to it. By default containerd on this machine is asked, which needs root:
+#
+#   RESCUE_E2E_LOAD='kind load image-archive'                     kind
+#   RESCUE_E2E_LOAD='minikube image load'                         minikube
+#   RESCUE_E2E_LOAD='k3s ctr images import'                       k3s
+#   RESCUE_E2E_LOAD='ctr --address SOCKET --namespace k8s.io images import'
+#
+# A cluster of many nodes takes images from a registry: push the archive there, for
+# example with `skopeo copy oci-archive:ARCHIVE docker://REGISTRY/NAME:TAG`.
+set -eu
+
+archive=${1:-dist/rescue-tools.tar}
+if [ ! -f "$archive" ]; then
+	echo "load.sh: there is no $archive: run make image" >&2
+	exit 3
+fi
+# The command is meant to be split into words.
+# shellcheck disable=SC2086
+exec ${RESCUE_E2E_LOAD:-ctr --namespace k8s.io images import} "$archive"

@@ -1,0 +1,124 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+	utilexec "k8s.io/client-go/util/exec"
+	"k8s.io/streaming/pkg/httpstream"
+
+	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
+)
+
+// Executor runs commands in containers of a cluster, over WebSocket, or SPDY where
+// the server has no WebSocket or a proxy refuses it.
+//
+// Neither transport can be trusted alone to deliver all output: when the hop
+// between API server and node breaks, the API server may report success although
+// the end of the output and the exit status are missing. So a command that is run
+// by a shell writes a trailer with its exit status after its output (see trailer),
+// which is taken out again here. Without the trailer, the command has failed. Other
+// commands, in images that may have no shell, get what the transport can do: over
+// WebSocket everything is one ordered stream that ends with the status.
+//
+// When ctx ends, the connection is closed. Kubernetes has no way to stop the
+// command itself; it notices the end of its standard input, or output that nobody
+// takes.
+type Executor struct {
+	config *rest.Config
+	client kubernetes.Interface
+}
+
+// NewExecutor returns an Executor for the cluster that config points at.
+func NewExecutor(config *rest.Config, client kubernetes.Interface) *Executor {
+	return &Executor{config: config, client: client}
+}
+
+// Exec implements funcs.PodExecutor.
+func (e *Executor) Exec(ctx context.Context, opts funcs.ExecOptions) error {
+	t := newTrailer(opts.Command)
+	stream, err := e.connect(opts, t.command(opts.Command))
+	if err != nil {
+		return fmt.Errorf("exec: %w", err)
+	}
+	var tail kube.Tail
+	stdout := seal(t.filter(orDiscard(opts.Stdout)))
+	stderr := seal(io.MultiWriter(orDiscard(opts.Stderr), &tail))
+	err = stream.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: opts.Stdin, Stdout: stdout, Stderr: stderr})
+	outErr, errErr := stdout.close(), stderr.close()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := errors.Join(outErr, errErr); err != nil {
+		return fmt.Errorf("output of the command: %w", err)
+	}
+	return outcome(err, t, &tail)
+}
+
+// outcome makes one verdict of what the transport and the trailer say.
+func outcome(err error, t *trailer, tail *kube.Tail) error {
+	code, known := exitCode(err)
+	if t.seen {
+		code, known = t.status, true
+	}
+	switch {
+	case known && code != 0:
+		return &funcs.ExitError{Code: code, Stderr: strings.Join(tail.Lines(), "\n")}
+	case t.seen:
+		return nil
+	case err != nil:
+		return fmt.Errorf("exec: %w", err)
+	case t.expected:
+		return fmt.Errorf("the connection to the container ended before the command did: "+
+			"%d bytes of its output arrived, and whether it succeeded is not known", t.passed)
+	}
+	return nil
+}
+
+// exitCode finds the status in the transport's error.
+func exitCode(err error) (int, bool) {
+	var exit utilexec.ExitError
+	if errors.As(err, &exit) && exit.Exited() {
+		return exit.ExitStatus(), true
+	}
+	return 0, false
+}
+
+func (e *Executor) connect(opts funcs.ExecOptions, command []string) (remotecommand.Executor, error) {
+	url := e.client.CoreV1().RESTClient().Post().
+		Resource("pods").Namespace(opts.Namespace).Name(opts.Pod).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{
+			Container: opts.Container,
+			Command:   command,
+			Stdin:     opts.Stdin != nil,
+			Stdout:    true,
+			Stderr:    true,
+		}, scheme.ParameterCodec).URL()
+	ws, err := remotecommand.NewWebSocketExecutor(e.config, "GET", url.String())
+	if err != nil {
+		return nil, err
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(e.config, "POST", url)
+	if err != nil {
+		return nil, err
+	}
+	return remotecommand.NewFallbackExecutor(ws, spdy, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	})
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}

@@ -1,0 +1,151 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/rescuecue/rescue/funcs/kube"
+)
+
+const (
+	firstPause = 100 * time.Millisecond
+	longPause  = 5 * time.Second
+	// maxFailures is how often in a row the log may fail to open or to go on.
+	maxFailures = 12
+)
+
+// Logs follows the logs of containers in a cluster. A stream that ends early (the
+// kubelet ends each after some hours, connections break) is taken up again: lines
+// are asked for with their times, so that none is lost or comes twice.
+type Logs struct {
+	client kubernetes.Interface
+}
+
+// NewLogs returns Logs for a cluster.
+func NewLogs(client kubernetes.Interface) *Logs { return &Logs{client: client} }
+
+// Follow implements funcs.PodLogs. The container must have been started. The log
+// is whole when a reading that began after the container's end has reached its
+// end.
+func (l *Logs) Follow(ctx context.Context, namespace, pod, container string, w io.Writer) error {
+	f := logFollow{Logs: l, namespace: namespace, pod: pod, container: container, reader: logReader{out: w}}
+	if err := f.look(ctx, 0); err != nil {
+		return err
+	}
+	pause, failed := firstPause, 0
+	for {
+		whole := f.ended
+		progress, err := f.read(ctx)
+		switch {
+		case err == nil && whole:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case fatal(err):
+			return err
+		case progress:
+			pause, failed = firstPause, 0
+		case err != nil:
+			failed++
+		}
+		if failed == maxFailures {
+			return fmt.Errorf("the log could not be read to its end: %w", err)
+		}
+		// Either the stream was cut off, or the container has ended, and the news
+		// is on its way.
+		if err := f.look(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// logFollow is one call of Follow.
+type logFollow struct {
+	*Logs
+	namespace, pod, container string
+	reader                    logReader
+	ended                     bool
+	restarts                  int32
+}
+
+// look finds out whether the container has ended, and gives it some time to do so.
+func (f *logFollow) look(ctx context.Context, patience time.Duration) error {
+	pods := f.client.CoreV1().Pods(f.namespace)
+	now, err := pods.Get(ctx, f.pod, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("the pod is gone: %w", err)
+	case err != nil && patience == 0:
+		return err
+	case err != nil:
+		return sleep(ctx, patience)
+	}
+	f.note(now)
+	if f.ended || patience == 0 {
+		return nil
+	}
+	waitCtx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err = kube.Follow(waitCtx, pods, now, func(p *corev1.Pod) (bool, error) {
+		f.note(p)
+		return f.ended, nil
+	})
+	if err != nil && waitCtx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// note takes the state of the container. A container that was started again has a
+// log of its own.
+func (f *logFollow) note(pod *corev1.Pod) {
+	ended, restarts := kube.ContainerEnded(pod, f.container)
+	if restarts != f.restarts {
+		f.reader.forget()
+	}
+	f.ended, f.restarts = ended, restarts
+}
+
+// read copies one stream. It tells whether anything new came.
+func (f *logFollow) read(ctx context.Context) (bool, error) {
+	stream, err := f.client.CoreV1().Pods(f.namespace).GetLogs(f.pod, &corev1.PodLogOptions{
+		Container:  f.container,
+		Follow:     !f.ended,
+		Timestamps: true,
+		SinceTime:  f.reader.since(),
+	}).Stream(ctx)
+	if err != nil {
+		return false, err
+	}
+	before := f.reader.passed
+	_, err = io.Copy(f.reader.resume(), stream)
+	return f.reader.passed > before, errors.Join(err, stream.Close())
+}
+
+// fatal tells errors that another attempt would not change.
+func fatal(err error) bool {
+	var out *outError
+	var gap *gapError
+	return errors.As(err, &out) || errors.As(err, &gap) || apierrors.IsForbidden(err) ||
+		apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,151 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/kubernetes"
+)
+
+// Patience says how long a pod may take to start. What is 0 has the default.
+type Patience struct {
+	// Start limits the time until all containers run, whatever the cause. Default
+	// 15 minutes, as in Kanister: a big image takes its time.
+	Start time.Duration
+	// Image is how long an image that cannot be pulled is tried. Default 15
+	// seconds, enough for the node's first two attempts.
+	Image time.Duration
+	// Config is how long a container may wait for a Secret, a ConfigMap or
+	// anything else that its spec names. Default 10 seconds.
+	Config time.Duration
+	// Unschedulable is how long a pod may wait for a node with room. Default 30
+	// seconds. When an autoscaler says that it is adding a node, Start counts.
+	Unschedulable time.Duration
+}
+
+func (p Patience) withDefaults() Patience {
+	orElse(&p.Start, 15*time.Minute)
+	orElse(&p.Image, 15*time.Second)
+	orElse(&p.Config, 10*time.Second)
+	orElse(&p.Unschedulable, 30*time.Second)
+	return p
+}
+
+func orElse(d *time.Duration, preset time.Duration) {
+	if *d == 0 {
+		*d = preset
+	}
+}
+
+// with returns the time that a trouble may last.
+func (p Patience) with(reason string) time.Duration {
+	switch reason {
+	case "InvalidImageName", "ErrImageNeverPull":
+		return 0
+	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		return p.Image
+	case corev1.PodReasonUnschedulable:
+		return p.Unschedulable
+	case corev1.PodReasonSchedulingGated:
+		return p.Start // a queue holds the pod back on purpose
+	}
+	return p.Config
+}
+
+// An alarm ends a wait when the pod's trouble has lasted too long. A trouble that
+// changes its reason within the same patience (ErrImagePull, ImagePullBackOff)
+// goes on.
+type alarm struct {
+	patience Patience
+	ring     func(*PodError)
+	// helped tells whether somebody is removing the cause.
+	helped func(*PodError) bool
+
+	mu      sync.Mutex
+	trouble *PodError
+	limit   time.Duration
+	timer   *time.Timer
+}
+
+// note takes the present trouble, nil for none.
+func (a *alarm) note(trouble *PodError) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if trouble == nil {
+		a.quiet()
+		return
+	}
+	limit := a.patience.with(trouble.Reason)
+	if a.timer == nil || limit != a.limit {
+		a.quiet()
+		a.limit = limit
+		a.timer = time.AfterFunc(limit, a.expire)
+	}
+	a.trouble = trouble
+}
+
+func (a *alarm) expire() {
+	a.mu.Lock()
+	trouble := a.trouble
+	a.mu.Unlock()
+	if trouble != nil && !a.helped(trouble) {
+		a.ring(trouble)
+	}
+}
+
+// quiet stops the timer. The caller holds the lock.
+func (a *alarm) quiet() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.timer, a.trouble = nil, nil
+}
+
+// autoscalerReasons are the events by which cluster-autoscaler and Karpenter say
+// that a node is on its way.
+var autoscalerReasons = []string{"TriggeredScaleUp", "Nominated"}
+
+// scalingUp tells whether an autoscaler is adding a node for the pod. Without the
+// right to read events the answer is no.
+func scalingUp(ctx context.Context, client kubernetes.Interface, trouble *PodError) bool {
+	if trouble.Reason != corev1.PodReasonUnschedulable {
+		return false
+	}
+	return slices.ContainsFunc(podEvents(ctx, client, trouble), func(e corev1.Event) bool {
+		return slices.Contains(autoscalerReasons, e.Reason)
+	})
+}
+
+// lateStart describes a pod that has not started within the whole limit. Trouble
+// with volumes shows in events only.
+func lateStart(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, limit time.Duration) *PodError {
+	e := podError(pod, reasonNotStarted, fmt.Sprintf("it has not started within %s", limit))
+	for _, event := range podEvents(ctx, client, e) {
+		if event.Type == corev1.EventTypeWarning {
+			e.Message = fmt.Sprintf("it has not started within %s; %s: %s", limit, event.Reason, event.Message)
+		}
+	}
+	return e
+}
+
+// podEvents lists the events of a pod, oldest first; none if they cannot be read,
+// because they only ever explain.
+func podEvents(ctx context.Context, client kubernetes.Interface, of *PodError) []corev1.Event {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	list, err := client.CoreV1().Events(of.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.Set{"involvedObject.kind": "Pod", "involvedObject.name": of.Pod}.String(),
+	})
+	if err != nil {
+		return nil
+	}
+	events := slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return e.InvolvedObject.Name != of.Pod })
+	slices.SortStableFunc(events, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	return events
+}

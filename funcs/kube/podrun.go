@@ -1,0 +1,156 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/client-go/kubernetes"
+)
+
+const (
+	// drainLimit bounds the reading of a log after its container has failed,
+	// lostLimit after the pod was lost in another way: its container may go on.
+	drainLimit = 10 * time.Second
+	lostLimit  = time.Second
+)
+
+// LogFollower writes the log of a container to w, from its first line until the
+// container has ended. funcs.PodLogs is one.
+type LogFollower interface {
+	Follow(ctx context.Context, namespace, pod, container string, w io.Writer) error
+}
+
+// A Runner makes pods, watches over them, and removes them.
+type Runner struct {
+	Client   kubernetes.Interface
+	Logs     LogFollower
+	Log      *slog.Logger
+	Patience Patience
+}
+
+// A Job is a pod and those of its containers that do the work. The work is done
+// when these have ended; containers that a service mesh adds to the pod do not
+// count. The log of the first is the job's log.
+type Job struct {
+	Pod        *corev1.Pod
+	Containers []string
+}
+
+// Run makes the pod, copies the job's log to out as it comes, waits until the work
+// is done, and removes the pod, whatever happened. A failed pod gives a *PodError.
+// Its Log is empty for the container that out has seen.
+func (r *Runner) Run(ctx context.Context, job Job, out io.Writer) error {
+	return r.hold(ctx, job, func(ctx context.Context, s *session) error {
+		err := s.runToEnd(ctx, out)
+		return s.explain(ctx, err, job.Containers[0])
+	})
+}
+
+// With makes the pod, waits until its containers run, calls use, and removes the
+// pod, whatever happened. When the pod ends before use does, the context of use
+// ends, and With returns a *PodError.
+func (r *Runner) With(ctx context.Context, job Job, use func(ctx context.Context, pod *corev1.Pod) error) error {
+	return r.hold(ctx, job, func(ctx context.Context, s *session) error {
+		err := s.guard(ctx, use)
+		return s.explain(ctx, err, "")
+	})
+}
+
+// hold makes the pod, waits for its start, calls use, and removes the pod.
+func (r *Runner) hold(ctx context.Context, job Job, use func(context.Context, *session) error) error {
+	pod, err := r.create(ctx, job.Pod)
+	if err != nil {
+		return err
+	}
+	s := &session{Runner: r, job: job, last: pod}
+	defer s.remove(ctx)
+	r.Log.Debug("pod created", "namespace", pod.Namespace, "pod", pod.Name)
+	if s.last, err = r.Started(ctx, pod, job); err != nil {
+		return s.explain(ctx, err, "")
+	}
+	return use(ctx, s)
+}
+
+// create names the pod itself, so that it can be removed also when the answer of
+// the API server got lost.
+func (r *Runner) create(ctx context.Context, template *corev1.Pod) (*corev1.Pod, error) {
+	pods := r.Client.CoreV1().Pods(template.Namespace)
+	for attempt := 0; ; attempt++ {
+		pod := template.DeepCopy()
+		pod.Name, pod.GenerateName = template.GenerateName+rand.String(5), ""
+		made, err := pods.Create(ctx, pod, metav1.CreateOptions{})
+		switch {
+		case err == nil:
+			return made, nil
+		case apierrors.IsAlreadyExists(err) && attempt < 5:
+			continue
+		case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown:
+			(&session{Runner: r, last: pod}).remove(ctx)
+		}
+		return nil, fmt.Errorf("create pod in namespace %s: %w", template.Namespace, err)
+	}
+}
+
+// Started waits until the containers of the job run, or have ended, well or badly.
+// It fails with a *PodError when the pod cannot start, as Patience says.
+func (r *Runner) Started(ctx context.Context, pod *corev1.Pod, job Job) (*corev1.Pod, error) {
+	return r.await(ctx, pod, job, func(s podState) bool { return s.started })
+}
+
+// Ended waits until the containers of the job have ended. It fails with a
+// *PodError when one of them fails, or the pod is lost. There is no limit but ctx.
+func (r *Runner) Ended(ctx context.Context, pod *corev1.Pod, job Job) (*corev1.Pod, error) {
+	return r.await(ctx, pod, job, func(s podState) bool { return s.ended })
+}
+
+func (r *Runner) await(ctx context.Context, pod *corev1.Pod, job Job, enough func(podState) bool) (*corev1.Pod, error) {
+	waitCtx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	patience := r.Patience.withDefaults()
+	a := &alarm{
+		patience: patience,
+		ring:     func(e *PodError) { giveUp(e) },
+		helped:   func(e *PodError) bool { return scalingUp(waitCtx, r.Client, e) },
+	}
+	defer a.note(nil)
+	start := time.AfterFunc(patience.Start, func() { giveUp(lateStart(waitCtx, r.Client, pod, patience.Start)) })
+	defer start.Stop()
+	last, err := Follow(waitCtx, r.Client.CoreV1().Pods(pod.Namespace), pod, func(p *corev1.Pod) (bool, error) {
+		state := judge(p, job.Containers)
+		if state.started {
+			start.Stop()
+		}
+		a.note(state.trouble)
+		switch {
+		case enough(state):
+			return true, nil
+		case state.failure != nil:
+			return false, state.failure
+		}
+		return false, nil
+	})
+	return last, verdict(ctx, waitCtx, last, err)
+}
+
+// verdict finds the cause of an error of Follow.
+func verdict(ctx, waitCtx context.Context, pod *corev1.Pod, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrDeleted):
+		return deleted(pod)
+	case waitCtx.Err() != nil:
+		return context.Cause(waitCtx)
+	}
+	return err
+}

@@ -1,0 +1,269 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+// textLogs are the logs of containers, by name.
+type textLogs map[string]string
+
+func (l textLogs) Follow(_ context.Context, _, _, container string, w io.Writer) error {
+	_, err := io.WriteString(w, l[container])
+	return err
+}
+
+// cluster is a fake cluster whose pods get statuses as soon as they are there. It
+// notes with which grace periods they are deleted.
+type cluster struct {
+	*fake.Clientset
+	mu     sync.Mutex
+	graces []int64
+}
+
+func newCluster(t *testing.T, statuses ...corev1.PodStatus) *cluster {
+	t.Helper()
+	c := &cluster{Clientset: fake.NewClientset()}
+	c.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		if pod, ok := a.(clienttesting.CreateAction).GetObject().(*corev1.Pod); ok && len(statuses) > 0 {
+			pod.Status, pod.Spec.NodeName = statuses[0], "node1"
+			go c.later(t, pod.DeepCopy(), statuses[1:])
+		}
+		return false, nil, nil
+	})
+	c.PrependReactor("delete", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.graces = append(c.graces, *a.(clienttesting.DeleteActionImpl).DeleteOptions.GracePeriodSeconds)
+		return false, nil, nil
+	})
+	return c
+}
+
+// later waits until the runner watches the pod, and then goes through the statuses.
+func (c *cluster) later(t *testing.T, pod *corev1.Pod, statuses []corev1.PodStatus) {
+	for !c.watched() {
+		time.Sleep(time.Millisecond)
+	}
+	for _, status := range statuses {
+		pod.Status = status
+		_, err := c.CoreV1().Pods(pod.Namespace).UpdateStatus(context.Background(), pod, metav1.UpdateOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			t.Error(err)
+		}
+	}
+}
+
+func (c *cluster) watched() bool {
+	for _, a := range c.Actions() {
+		if a.GetVerb() == "watch" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *cluster) runner(logs LogFollower) *Runner {
+	return &Runner{Client: c, Logs: logs, Log: slog.New(slog.DiscardHandler)}
+}
+
+// left counts the pods.
+func (c *cluster) left(t *testing.T) int {
+	t.Helper()
+	list, err := c.CoreV1().Pods("ns").List(context.Background(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list.Items)
+}
+
+func job(containers ...string) Job {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "job-", Namespace: "ns"}}
+	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
+	for _, c := range containers {
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: c, Image: "i"})
+	}
+	return Job{Pod: pod, Containers: containers}
+}
+
+func status(phase corev1.PodPhase, containers ...corev1.ContainerStatus) corev1.PodStatus {
+	return corev1.PodStatus{Phase: phase, ContainerStatuses: containers}
+}
+
+func TestRunGrace(t *testing.T) {
+	for name, c := range map[string]struct {
+		last  corev1.PodStatus
+		grace int64
+	}{
+		"all has ended":       {status(corev1.PodSucceeded, ended("main", 0, "Completed")), 0},
+		"the sidecar runs on": {status(corev1.PodRunning, ended("main", 0, "Completed"), running("proxy")), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cl := newCluster(t, status(corev1.PodPending), status(corev1.PodRunning, running("main")), c.last)
+			var out bytes.Buffer
+			if err := cl.runner(textLogs{"main": "hello\n"}).Run(t.Context(), job("main"), &out); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != "hello\n" || cl.left(t) != 0 || len(cl.graces) != 1 || cl.graces[0] != c.grace {
+				t.Errorf("output %q, %d pods left, deleted with %v", out.String(), cl.left(t), cl.graces)
+			}
+		})
+	}
+}
+
+// TestRunSecondContainerFails: the log is of the first container, the error of the
+// second has that one's log, without outputs.
+func TestRunSecondContainerFails(t *testing.T) {
+	cl := newCluster(t, status(corev1.PodRunning, running("output"), running("background")),
+		status(corev1.PodRunning, running("output"), ended("background", 5, "Error")))
+	logs := textLogs{"output": "waiting\n", "background": "disk full\n###Phase-output###: {\"key\":\"k\",\"value\":\"secret\"}\n"}
+	var out bytes.Buffer
+	err := cl.runner(logs).Run(t.Context(), job("output", "background"), &out)
+	if err == nil || !strings.Contains(err.Error(), "container background: ended with status 5") ||
+		!strings.Contains(err.Error(), "disk full") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("error %v", err)
+	}
+	if cl.left(t) != 0 {
+		t.Error("the pod is left")
+	}
+}
+
+func TestWith(t *testing.T) {
+	up := status(corev1.PodRunning, running("main"))
+	broken := errors.New("it did not work")
+	for name, c := range map[string]struct {
+		then []corev1.PodStatus
+		use  func(ctx context.Context) error
+		want []string
+	}{
+		"success": {use: func(context.Context) error { return nil }},
+		"failure": {use: func(context.Context) error { return broken }, want: []string{"it did not work"}},
+		"the pod ends": {
+			then: []corev1.PodStatus{status(corev1.PodSucceeded, ended("main", 0, "Completed"))},
+			use: func(ctx context.Context) error {
+				<-ctx.Done()
+				return fmt.Errorf("copy: %w", ctx.Err())
+			},
+			want: []string{"the pod ended while it was needed"},
+		},
+		"the pod runs out of memory": {
+			then: []corev1.PodStatus{status(corev1.PodFailed, ended("main", 137, "OOMKilled"))},
+			use: func(ctx context.Context) error {
+				<-ctx.Done()
+				return broken
+			},
+			want: []string{"OOMKilled", "last words", "it did not work"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cl := newCluster(t, append([]corev1.PodStatus{up}, c.then...)...)
+			err := cl.runner(textLogs{"main": "last words\n"}).With(t.Context(), job("main"), func(ctx context.Context, pod *corev1.Pod) error {
+				if !strings.HasPrefix(pod.Name, "job-") || len(pod.Name) != len("job-")+5 {
+					t.Errorf("the pod is named %q", pod.Name)
+				}
+				return c.use(ctx)
+			})
+			if (err == nil) != (c.want == nil) || errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+			for _, want := range c.want {
+				if err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("error without %q: %v", want, err)
+				}
+			}
+			if cl.left(t) != 0 {
+				t.Error("the pod is left")
+			}
+		})
+	}
+}
+
+func TestRunCreateFails(t *testing.T) {
+	pods := schema.GroupResource{Resource: "pods"}
+	for name, c := range map[string]struct {
+		errs    []error
+		deletes int
+		want    string // "" for success
+	}{
+		"refused":             {[]error{apierrors.NewForbidden(pods, "p", errors.New("quota"))}, 0, "quota"},
+		"name taken":          {[]error{apierrors.NewAlreadyExists(pods, "p")}, 1, ""},
+		"the answer got lost": {[]error{errors.New("connection reset")}, 1, "connection reset"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cl := newCluster(t, status(corev1.PodSucceeded, ended("main", 0, "Completed")))
+			cl.PrependReactor("create", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+				if len(c.errs) == 0 {
+					return false, nil, nil
+				}
+				err := c.errs[0]
+				c.errs = c.errs[1:]
+				return true, nil, err
+			})
+			err := cl.runner(textLogs{}).Run(t.Context(), job("main"), io.Discard)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || len(cl.graces) != c.deletes {
+				t.Errorf("error %v, %d deletes", err, len(cl.graces))
+			}
+		})
+	}
+}
+
+// TestRunNeverStarts: the last warning says why.
+func TestRunNeverStarts(t *testing.T) {
+	cl := newCluster(t, status(corev1.PodPending))
+	cl.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
+		list := &corev1.EventList{}
+		for _, a := range cl.Actions() {
+			if create, ok := a.(clienttesting.CreateAction); ok {
+				name := create.GetObject().(*corev1.Pod).Name
+				list.Items = []corev1.Event{{
+					InvolvedObject: corev1.ObjectReference{Name: name}, Type: corev1.EventTypeWarning,
+					Reason: "FailedMount", Message: "volume is in use",
+				}}
+			}
+		}
+		return true, list, nil
+	})
+	r := cl.runner(textLogs{})
+	r.Patience.Start = time.Nanosecond
+	err := r.Run(t.Context(), job("main"), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "FailedMount: volume is in use") || cl.left(t) != 0 {
+		t.Errorf("error %v, %d pods left", err, cl.left(t))
+	}
+}
+
+func TestMountClaims(t *testing.T) {
+	claim := func(name string, modes ...corev1.PersistentVolumeAccessMode) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name},
+			Spec: corev1.PersistentVolumeClaimSpec{AccessModes: modes}}
+	}
+	client := fake.NewClientset(claim("data", corev1.ReadWriteOnce), claim("shared", corev1.ReadWriteMany, corev1.ReadOnlyMany))
+	spec := SingleContainer("i", nil, "")
+	if err := MountClaims(t.Context(), client, "ns", &spec, map[string]string{"shared": "/s", "data": "/d"}); err != nil {
+		t.Fatal(err)
+	}
+	sameJSON(t, spec.Volumes, fromYAML[[]corev1.Volume](t, `[
+		{name: vol-0, persistentVolumeClaim: {claimName: data}},
+		{name: vol-1, persistentVolumeClaim: {claimName: shared, readOnly: true}}]`))
+	sameJSON(t, spec.Containers[0].VolumeMounts, fromYAML[[]corev1.VolumeMount](t, `[
+		{name: vol-0, mountPath: /d}, {name: vol-1, mountPath: /s, readOnly: true}]`))
+	err := MountClaims(t.Context(), client, "ns", &spec, map[string]string{"absent": "/a"})
+	if err == nil || !strings.Contains(err.Error(), "volume ns/absent") {
+		t.Errorf("error %v", err)
+	}
+}

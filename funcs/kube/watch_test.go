@@ -1,0 +1,187 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// script is a client that answers as a test says.
+type script struct {
+	// Each watch gives the events of one entry and then ends.
+	watches [][]watch.Event
+	// watchErrs fail a watch before its entry is used.
+	watchErrs []error
+	get       *corev1.Pod
+	getErr    error
+
+	versions []string // that watches were started at
+	gets     int
+}
+
+func (s *script) Get(context.Context, string, metav1.GetOptions) (*corev1.Pod, error) {
+	s.gets++
+	return s.get, s.getErr
+}
+
+func (s *script) Watch(_ context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+	s.versions = append(s.versions, opts.ResourceVersion)
+	if len(s.watchErrs) > 0 {
+		err := s.watchErrs[0]
+		s.watchErrs = s.watchErrs[1:]
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(s.watches) == 0 {
+		return nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "p", errors.New("the script is over"))
+	}
+	events := s.watches[0]
+	s.watches = s.watches[1:]
+	w := watch.NewFakeWithChanSize(len(events), false)
+	for _, e := range events {
+		w.Action(e.Type, e.Object)
+	}
+	w.Stop()
+	return w, nil
+}
+
+func state(name, version string, phase corev1.PodPhase) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: "u", ResourceVersion: version},
+		Status:     corev1.PodStatus{Phase: phase},
+	}
+}
+
+func event(t watch.EventType, o runtime.Object) watch.Event { return watch.Event{Type: t, Object: o} }
+
+func TestFollow(t *testing.T) {
+	expired := &apierrors.NewResourceExpired("too old").ErrStatus
+	other := state("p", "9", corev1.PodRunning)
+	other.UID = types.UID("another")
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "p", errors.New("no rights"))
+	for name, c := range map[string]struct {
+		script   script
+		seen     []string // resource versions that see got, the first included
+		versions []string
+		gets     int
+		err      func(error) bool
+	}{
+		"in one watch": {
+			script: script{watches: [][]watch.Event{{
+				event(watch.Modified, state("p", "2", corev1.PodRunning)),
+				event(watch.Modified, state("p", "3", corev1.PodSucceeded)),
+			}}},
+			seen: []string{"1", "2", "3"}, versions: []string{"1"},
+		},
+		"objects of other names": {
+			script: script{watches: [][]watch.Event{{
+				event(watch.Modified, state("q", "2", corev1.PodSucceeded)),
+				event(watch.Modified, state("p", "3", corev1.PodSucceeded)),
+			}}},
+			seen: []string{"1", "3"}, versions: []string{"1"},
+		},
+		"the watch ends": {
+			script: script{watches: [][]watch.Event{
+				{event(watch.Modified, state("p", "2", corev1.PodRunning)), event(watch.Bookmark, state("", "5", ""))},
+				{event(watch.Modified, state("p", "6", corev1.PodSucceeded))},
+			}},
+			seen: []string{"1", "2", "6"}, versions: []string{"1", "5"},
+		},
+		"the version is too old": {
+			script: script{
+				watches: [][]watch.Event{{event(watch.Error, expired)}, {event(watch.Modified, state("p", "8", corev1.PodSucceeded))}},
+				get:     state("p", "7", corev1.PodRunning),
+			},
+			seen: []string{"1", "7", "8"}, versions: []string{"1", "7"}, gets: 1,
+		},
+		"the server is away": {
+			script: script{
+				watchErrs: []error{errors.New("connection refused"), apierrors.NewServiceUnavailable("starting")},
+				get:       state("p", "7", corev1.PodSucceeded),
+			},
+			seen: []string{"1", "7"}, versions: []string{"1"}, gets: 1,
+		},
+		"deleted": {
+			script: script{watches: [][]watch.Event{{event(watch.Deleted, state("p", "2", corev1.PodRunning))}}},
+			seen:   []string{"1", "2"}, versions: []string{"1"},
+			err: func(err error) bool { return errors.Is(err, ErrDeleted) },
+		},
+		"deleted in the state that was waited for": {
+			script: script{watches: [][]watch.Event{{event(watch.Deleted, state("p", "2", corev1.PodSucceeded))}}},
+			seen:   []string{"1", "2"}, versions: []string{"1"},
+		},
+		"deleted while nobody looked": {
+			script: script{
+				watchErrs: []error{errors.New("connection refused")},
+				getErr:    apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "p"),
+			},
+			seen: []string{"1"}, versions: []string{"1"}, gets: 1,
+			err: func(err error) bool { return errors.Is(err, ErrDeleted) },
+		},
+		"replaced": {
+			script: script{watches: [][]watch.Event{{event(watch.Added, other)}}},
+			seen:   []string{"1"}, versions: []string{"1"},
+			err: func(err error) bool { return errors.Is(err, ErrDeleted) },
+		},
+		"no right": {
+			script: script{watchErrs: []error{forbidden}},
+			seen:   []string{"1"}, versions: []string{"1"},
+			err: apierrors.IsForbidden,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // pauses take no time
+				var seen []string
+				_, err := Follow(t.Context(), &c.script, state("p", "1", corev1.PodPending), func(p *corev1.Pod) (bool, error) {
+					seen = append(seen, p.ResourceVersion)
+					return p.Status.Phase == corev1.PodSucceeded, nil
+				})
+				if c.err == nil && err != nil || c.err != nil && !c.err(err) {
+					t.Errorf("error %v", err)
+				}
+				if !slices.Equal(seen, c.seen) || !slices.Equal(c.script.versions, c.versions) || c.script.gets != c.gets {
+					t.Errorf("saw %v, watched from %v, %d gets", seen, c.script.versions, c.script.gets)
+				}
+			})
+		})
+	}
+}
+
+func TestFollowGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &script{getErr: errors.New("connection refused")}
+		for range 100 {
+			away.watchErrs = append(away.watchErrs, apierrors.NewGenericServerResponse(http.StatusBadGateway, "get", schema.GroupResource{}, "", "", 0, true))
+		}
+		_, err := Follow(t.Context(), away, state("p", "1", corev1.PodPending), func(*corev1.Pod) (bool, error) { return false, nil })
+		if err == nil || away.gets < 5 || away.gets > 30 {
+			t.Errorf("error %v after %d attempts", err, away.gets)
+		}
+	})
+}
+
+func TestFollowCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &script{watches: [][]watch.Event{{event(watch.Modified, state("p", "2", corev1.PodRunning))}}}
+	_, err := Follow(ctx, w, state("p", "1", corev1.PodPending), func(p *corev1.Pod) (bool, error) {
+		if p.ResourceVersion == "2" {
+			cancel()
+		}
+		return false, nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}

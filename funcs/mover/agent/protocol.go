@@ -1,0 +1,105 @@
+// Package agent runs the data mover in another place than the caller: in a
+// container that has the data. The container runs `rescue mover`. The request
+// goes in on its standard input, credentials included, so that nothing secret
+// stands in a pod spec or on a command line. Progress and the result come back as
+// JSON lines on its standard output.
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/mover"
+)
+
+// Version of the protocol. Both ends must have the same.
+const Version = 1
+
+// Op is what a request asks for.
+type Op string
+
+// The operations, and what a Result has of each.
+const (
+	OpProbe   Op = "probe"   // Exists; needs no password
+	OpBackup  Op = "backup"  // Backup
+	OpRestore Op = "restore" // Restore
+	OpDelete  Op = "delete"  // nothing
+	OpStats   Op = "stats"   // Snapshots: the one that was asked for
+	OpList    Op = "list"    // Snapshots: all
+)
+
+// Request is the one document that `rescue mover` reads.
+type Request struct {
+	Version int `json:"version"`
+	Op      Op  `json:"op"`
+	// Profile, Repository (bucket/prefix), Password, Namespace and InsecureTLS
+	// are the fields of mover.Location.
+	Profile     *compat.Profile `json:"profile"`
+	Repository  string          `json:"repository"`
+	Password    string          `json:"password,omitempty"`
+	Namespace   string          `json:"namespace,omitempty"`
+	InsecureTLS bool            `json:"insecureTLS,omitempty"`
+	// Path and Tag belong to backup.
+	Path string `json:"path,omitempty"`
+	Tag  string `json:"tag,omitempty"`
+	// Snapshot says which one to restore, delete or describe.
+	Snapshot mover.Selector `json:"snapshot"`
+	// Target and SubPath belong to restore.
+	Target  string `json:"target,omitempty"`
+	SubPath string `json:"subPath,omitempty"`
+	// Parallel is the number of files handled at once; 0 leaves it to the mover.
+	Parallel int `json:"parallel,omitempty"`
+	// Attached says that the caller keeps the standard input open while it
+	// waits. Its end then means that the caller is gone, and stops the work.
+	Attached bool `json:"attached,omitempty"`
+}
+
+// Result is what an operation returns; see the operations for its fields.
+type Result struct {
+	Exists    bool                 `json:"exists,omitempty"`
+	Backup    *mover.BackupResult  `json:"backup,omitempty"`
+	Restore   *mover.RestoreResult `json:"restore,omitempty"`
+	Snapshots []mover.Snapshot     `json:"snapshots,omitempty"`
+}
+
+// event is one line of the answer. The last one has a result or an error.
+type event struct {
+	Progress *mover.Progress `json:"progress,omitempty"`
+	Result   *Result         `json:"result,omitempty"`
+	Error    *eventError     `json:"error,omitempty"`
+}
+
+type eventError struct {
+	Code    mover.Code `json:"code"`
+	Message string     `json:"message"`
+}
+
+func (e event) final() bool { return e.Result != nil || e.Error != nil }
+
+func (r Request) location() mover.Location {
+	return mover.Location{
+		Profile:     r.Profile,
+		Path:        r.Repository,
+		Password:    r.Password,
+		Namespace:   r.Namespace,
+		InsecureTLS: r.InsecureTLS,
+	}
+}
+
+// readRequest reads one document and checks that both ends fit.
+func readRequest(dec *json.Decoder) (Request, error) {
+	var req Request
+	if err := dec.Decode(&req); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return req, &mover.Error{Code: mover.CodeBadRequest, Text: "the request on standard input cannot be read", Err: err}
+	}
+	if req.Version != Version {
+		return req, &mover.Error{Code: mover.CodeVersion, Text: fmt.Sprintf(
+			"the caller speaks version %d of the mover's protocol, this program version %d: use a tools image of the same release", req.Version, Version)}
+	}
+	return req, nil
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package mover
+
+func newConfigFile(text []byte) (*configFile, error) { return newConfigOnDisk(text) }

@@ -1,0 +1,184 @@
+package mover
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/blob"
+	"github.com/minio/minio-go/v7"
+)
+
+// userName is the user of all snapshots; the namespace stands for the host.
+const userName = "rescue"
+
+// kopiaRepository is a Repository in a kopia repository.
+type kopiaRepository struct {
+	repo.DirectRepository
+	location Location
+	scratch  *scratch
+	// broken gets the error that made kopia give the repository up.
+	broken *fatal
+}
+
+// Open opens a repository. It does not make one: without a repository at the
+// location the error has CodeNoRepository.
+func Open(ctx context.Context, loc Location) (Repository, error) {
+	r, err := open(ctx, loc)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// OpenOrCreate opens a repository and makes it first if there truly is none. A
+// wrong password, a store that does not answer or any other failure is an error,
+// never a reason to make one.
+func OpenOrCreate(ctx context.Context, loc Location) (Repository, error) {
+	r, err := open(ctx, loc)
+	if CodeOf(err) == CodeNoRepository {
+		err = create(ctx, loc)
+		if err == nil {
+			r, err = open(ctx, loc)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Exists tells whether there is a repository at the location. It needs no
+// password.
+func Exists(ctx context.Context, loc Location) (bool, error) {
+	st, err := storage(ctx, loc)
+	if CodeOf(err) == CodeNoRepository {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	exists, err := initialized(ctx, st)
+	return exists, explain(ctx, loc, errors.Join(err, st.Close(ctx)))
+}
+
+func open(ctx context.Context, loc Location) (*kopiaRepository, error) {
+	exists, err := Exists(ctx, loc)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		return nil, explain(ctx, loc, repo.ErrRepositoryNotInitialized)
+	}
+	conn, err := loc.connection()
+	if err != nil {
+		return nil, err
+	}
+	scratch, err := newScratch(&repo.LocalConfig{Storage: &conn, ClientOptions: loc.clientOptions()})
+	if err != nil {
+		return nil, err
+	}
+	broken := &fatal{}
+	rep, err := repo.Open(ctx, scratch.config.path, loc.Password, &repo.Options{
+		DisableRepositoryLog: true,
+		DoNotWaitForUpgrade:  true,
+		OnFatalError:         broken.set,
+	})
+	if err != nil {
+		return nil, errors.Join(explain(ctx, loc, err), scratch.remove())
+	}
+	return &kopiaRepository{
+		DirectRepository: rep.(repo.DirectRepository), //nolint:forcetypeassert // storage, not a server
+		location:         loc,
+		scratch:          scratch,
+		broken:           broken,
+	}, nil
+}
+
+// clientOptions name the owner of snapshots, so that they do not depend on the
+// pod that made them.
+func (l Location) clientOptions() repo.ClientOptions {
+	host := l.Namespace
+	if host == "" {
+		host = "default"
+	}
+	return repo.ClientOptions{Username: userName, Hostname: host, Description: "rescue"}
+}
+
+// Close implements Repository.
+func (r *kopiaRepository) Close(ctx context.Context) error {
+	return errors.Join(r.DirectRepository.Close(ctx), r.scratch.remove())
+}
+
+// storage opens the store of a location. For a directory, its absence means that
+// there is no repository.
+func storage(ctx context.Context, loc Location) (blob.Storage, error) {
+	conn, err := loc.connection()
+	if err != nil {
+		return nil, err
+	}
+	st, err := blob.NewStorage(ctx, conn, false)
+	if err != nil {
+		return nil, explain(ctx, loc, err)
+	}
+	return st, nil
+}
+
+// explain gives an error of kopia its code and words for the user.
+func explain(ctx context.Context, loc Location, err error) error {
+	var coded *Error
+	switch {
+	case err == nil || errors.As(err, &coded):
+		return err
+	case ctx.Err() != nil: // kopia does not always wrap it
+		return failure(CodeCanceled, context.Cause(ctx), "opening the repository at %s was stopped", loc)
+	case errors.Is(err, repo.ErrRepositoryNotInitialized), errors.Is(err, os.ErrNotExist):
+		return failure(CodeNoRepository, nil, "there is no backup repository at %s", loc)
+	case errors.Is(err, repo.ErrInvalidPassword):
+		return failure(CodeWrongKey, nil, "the encryption key does not fit the repository at %s", loc)
+	case errors.Is(err, blob.ErrInvalidCredentials):
+		return failure(CodeDenied, nil, "the store at %s does not know the profile's access key", loc)
+	case isAccessDenied(err):
+		return failure(CodeDenied, err, "the store refuses access to %s", loc)
+	case isNetwork(err):
+		return failure(CodeUnreachable, err, "the store at %s cannot be reached", loc)
+	}
+	return failure(CodeFailed, err, "the repository at %s cannot be opened", loc)
+}
+
+func isAccessDenied(err error) bool {
+	var resp minio.ErrorResponse
+	return errors.As(err, &resp) && (resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized)
+}
+
+func isNetwork(err error) bool {
+	var netErr net.Error
+	var urlErr *url.Error
+	return errors.As(err, &netErr) || errors.As(err, &urlErr)
+}
+
+// fatal keeps the first error that kopia calls fatal. Left alone, kopia would end
+// the process.
+type fatal struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *fatal) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *fatal) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}

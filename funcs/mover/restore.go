@@ -1,0 +1,137 @@
+package mover
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/kopia/kopia/fs"
+	"github.com/kopia/kopia/snapshot"
+	"github.com/kopia/kopia/snapshot/restore"
+)
+
+// defaultRestoreParallel is the number of files written at once. Restores wait
+// for the store more than for the processor.
+const defaultRestoreParallel = 8
+
+// Restore implements Repository.
+func (r *kopiaRepository) Restore(ctx context.Context, req RestoreRequest) (RestoreResult, error) {
+	if !filepath.IsAbs(req.Target) {
+		return RestoreResult{}, failure(CodeBadRequest, nil, "the restore path %q is not absolute", req.Target)
+	}
+	mans, err := r.find(ctx, req.Selector)
+	if err != nil {
+		return RestoreResult{}, err
+	}
+	man := mans[len(mans)-1]
+	entry, target, err := r.part(ctx, man, req.Target, req.SubPath)
+	if err != nil {
+		return RestoreResult{}, r.failed(ctx, err, "restore of "+req.Selector.String())
+	}
+	out := newOutput(ctx, target)
+	stats, err := r.write(ctx, entry, out, req)
+	if err != nil {
+		return RestoreResult{}, r.failed(ctx, err, "restore of "+req.Selector.String()+" to "+target)
+	}
+	return RestoreResult{
+		SnapshotID: string(man.ID),
+		Path:       target,
+		Size:       stats.RestoredTotalFileSize,
+		FileCount:  int64(stats.RestoredFileCount),
+		Unapplied:  out.unapplied.Load(),
+	}, nil
+}
+
+// write runs the restore to its end, or until ctx ends.
+func (r *kopiaRepository) write(ctx context.Context, entry fs.Entry, out *output, req RestoreRequest) (restore.Stats, error) {
+	if err := os.MkdirAll(filepath.Dir(out.root), 0o755); err != nil {
+		return restore.Stats{}, err
+	}
+	// The root itself may be a link that the user set up, to a mount for example.
+	if _, isDir := entry.(fs.Directory); isDir {
+		if real, err := filepath.EvalSymlinks(out.root); err == nil {
+			out.root = real
+		}
+	}
+	report := newReporter(req.Progress)
+	var written, total atomic.Int64
+	cancel := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { close(cancel) })()
+	opt := restore.Options{
+		Parallel:               defaultRestoreParallel,
+		RestoreDirEntryAtDepth: math.MaxInt32, // to the bottom
+		Cancel:                 cancel,
+		ProgressCallback: func(_ context.Context, s restore.Stats) {
+			written.Store(s.RestoredTotalFileSize)
+			total.Store(s.EnqueuedTotalFileSize)
+			report.send(func() Progress { return Progress{Restored: written.Load(), Estimated: total.Load()} })
+		},
+	}
+	if req.Parallel > 0 {
+		opt.Parallel = req.Parallel
+	}
+	stats, err := restore.Entry(ctx, r.DirectRepository, out, entry, opt)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return stats, err
+}
+
+// part returns what to restore, and where its root goes. A sub-path that is the
+// snapshot's own path or lies above it restores the whole; one inside restores
+// the directory it names.
+func (r *kopiaRepository) part(ctx context.Context, man *snapshot.Manifest, target, subPath string) (fs.Entry, string, error) {
+	if man.RootEntry == nil {
+		return nil, "", failure(CodeFailed, nil, "the snapshot %s has no content", man.ID)
+	}
+	root := (&prefetcher{repo: r.DirectRepository}).stored(man.RootEntry)
+	path := man.Source.Path
+	if subPath == "" {
+		return root, filepath.Join(target, path), nil
+	}
+	sub := filepath.Clean("/" + subPath)
+	if below, ok := relative(sub, path); ok {
+		return root, filepath.Join(target, below), nil
+	}
+	inside, ok := relative(path, sub)
+	if !ok {
+		return nil, "", failure(CodeNotFound, nil, "the snapshot holds %s, and %s is not in it", path, sub)
+	}
+	entry, err := descend(ctx, root, inside)
+	if errors.Is(err, fs.ErrEntryNotFound) {
+		return nil, "", failure(CodeNotFound, nil, "the snapshot of %s has no directory %s", path, sub)
+	}
+	return entry, target, err
+}
+
+// relative returns path without the directory dir, and whether it lies there.
+func relative(dir, path string) (string, bool) {
+	if path == dir {
+		return "", true
+	}
+	return strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// descend walks down from a directory. Only a directory is a valid end.
+func descend(ctx context.Context, from fs.Entry, path string) (fs.Entry, error) {
+	entry := from
+	for _, name := range strings.Split(path, "/") {
+		dir, ok := entry.(fs.Directory)
+		if !ok {
+			return nil, fs.ErrEntryNotFound
+		}
+		next, err := dir.Child(ctx, encodeName(name))
+		if err != nil {
+			return nil, err
+		}
+		entry = next
+	}
+	if _, ok := entry.(fs.Directory); !ok {
+		return nil, fs.ErrEntryNotFound
+	}
+	return entry, nil
+}

@@ -1,0 +1,69 @@
+package funcs
+
+import (
+	"context"
+	"log/slog"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/kube"
+)
+
+// podWishes are the arguments that all functions with a pod of their own have.
+type podWishes struct {
+	PodOverride    map[string]any    `json:"podOverride"`
+	PodLabels      map[string]string `json:"podLabels"`
+	PodAnnotations map[string]string `json:"podAnnotations"`
+}
+
+// template makes the template of a pod. The caller of the action wins over the
+// function's podOverride, and loses against its podLabels and podAnnotations: that
+// is how Kanister has it.
+func (w podWishes) template(env *Env, prefix, namespace string, spec corev1.PodSpec) kube.PodTemplate {
+	var caller compat.Params
+	if env.Params != nil {
+		caller = *env.Params
+	}
+	return kube.PodTemplate{
+		Prefix:      prefix,
+		Namespace:   env.namespaceOr(namespace),
+		Spec:        spec,
+		Overrides:   []map[string]any{w.PodOverride, caller.PodOverride},
+		Labels:      []map[string]string{caller.PodLabels, w.PodLabels, env.Labels},
+		Annotations: []map[string]string{caller.PodAnnotations, w.PodAnnotations},
+	}
+}
+
+// namespaceOr returns the namespace that was asked for, or else Rescue's own.
+func (e *Env) namespaceOr(asked string) string {
+	if asked == "" {
+		return e.Namespace
+	}
+	return asked
+}
+
+// serviceAccountIn is the service account for pods in a namespace when the
+// function names none.
+func (e *Env) serviceAccountIn(namespace string) string {
+	if e.namespaceOr(namespace) == e.Namespace {
+		return e.ServiceAccount
+	}
+	return ""
+}
+
+// pods returns the runner for pods.
+func (e *Env) pods() *kube.Runner {
+	return &kube.Runner{Client: e.Kube, Logs: e.Logs, Log: e.Log, Patience: e.Patience}
+}
+
+// runPod runs the pod to its end and returns what its container wrote as outputs.
+func runPod(ctx context.Context, env *Env, t kube.PodTemplate) (Output, error) {
+	pod, err := t.Build()
+	if err != nil {
+		return nil, err
+	}
+	out := newUserOutput(ctx, env.Log, slog.String("container", kube.MainContainer))
+	err = env.pods().Run(ctx, kube.Job{Pod: pod, Containers: []string{kube.MainContainer}}, out)
+	return out.result(err)
+}

@@ -1,0 +1,12 @@
+package local
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	ContainerMain()
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,94 @@
+package vet
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// corpusErrors are the errors in the corpus of published blueprints, by file. Each
+// was confirmed to be a mistake: a new one is a false alarm until it is looked at.
+var corpusErrors = map[string][]string{
+	"kanister-fixed-bugs/cassandra-kubeexec-containers.yaml":               {"79 unknown-argument", "123 unknown-argument"},
+	"kanister-fixed-bugs/mysql-dep-config-deployment.yaml":                 {"65 unknown-input"},
+	"kanister-historic/backup-volume-postgres-csi-blueprint-kubetask.yaml": {"19 unknown-output", "20 unknown-output"},
+	"kanister-historic/backup-volume-postgres-csi-blueprint-preparedata.yaml": {
+		"72 unknown-function",
+	},
+	"kanister-historic/mysql-mysql-dump-blueprint.yaml": {
+		"12 unknown-function", "46 unknown-function", "77 unknown-function", "108 unknown-function",
+	},
+	"kanister-historic/postgres-blueprint.yaml":                       {"35 unknown-input"},
+	"kanister-historic/postgresql-rds_postgres_blueprint.yaml":        {"61 unknown-object", "62 unknown-object"},
+	"onedr0p--home-ops/cluster-apps-kasten-io-k10-blueprints-b2.yaml": {"22 unknown-volume"},
+}
+
+// corpusWarnings counts the warnings in the corpus by rule.
+var corpusWarnings = map[string]int{
+	ruleDateOfText: 2, ruleOptionPath: 5, ruleRepeatedPhase: 9, ruleUnknownArtifact: 10,
+}
+
+// corpus returns the folder of published blueprints, or skips the test.
+func corpus(t testing.TB) string {
+	t.Helper()
+	candidates := []string{os.Getenv("RESCUE_CORPUS")}
+	for dir := ".."; len(dir) < 40; dir = filepath.Join("..", dir) {
+		candidates = append(candidates, filepath.Join(dir, "shared", "corpus"))
+	}
+	for _, dir := range candidates {
+		if info, err := os.Stat(filepath.Join(dir, "blueprints")); dir != "" && err == nil && info.IsDir() {
+			return filepath.Join(dir, "blueprints")
+		}
+	}
+	t.Skip("no corpus of published blueprints: set RESCUE_CORPUS to its folder to run this test")
+	return ""
+}
+
+// TestCorpus compares what vet finds in published blueprints with what is known to
+// be wrong with them.
+func TestCorpus(t *testing.T) {
+	root := corpus(t)
+	units, early, err := new(Collector).Collect([]string{root})
+	if err != nil || len(early) > 0 {
+		t.Fatal(err, early)
+	}
+	findings, err := CheckAll(units)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errors, warnings := map[string][]string{}, map[string]int{}
+	for _, f := range findings {
+		if f.Severity == Warning {
+			warnings[f.Rule]++
+			continue
+		}
+		name, err := filepath.Rel(root, f.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errors[name] = append(errors[name], itoa(f.Line)+" "+f.Rule)
+	}
+	if diff := cmp.Diff(corpusErrors, errors); diff != "" {
+		t.Errorf("errors -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(corpusWarnings, warnings); diff != "" {
+		t.Errorf("warnings -want +got:\n%s", diff)
+	}
+	t.Logf("%d blueprints, %d findings", len(units), len(findings))
+}
+
+// BenchmarkCorpus checks all published blueprints.
+func BenchmarkCorpus(b *testing.B) {
+	units, _, err := new(Collector).Collect([]string{corpus(b)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := CheckAll(units); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(units)*b.N)/b.Elapsed().Seconds(), "files/s")
+}

@@ -1,0 +1,316 @@
+package vet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"github.com/rescuecue/rescue/schema"
+)
+
+// maxRounds bounds how often a package is evaluated.
+const maxRounds = 100
+
+// checkCUE evaluates the package, and again with what was wrong taken out, until
+// there is nothing new: CUE reports some mistakes only once others are gone.
+func checkCUE(u Unit) []Finding {
+	pkg, err := loadPackage(u)
+	c := &cueChecker{pkg: pkg, unit: u, seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}}
+	if pkg.inst == nil || len(pkg.inst.Files) == 0 || err != nil {
+		c.loadErrors(err)
+		return c.findings
+	}
+	for range maxRounds {
+		// A build leaves its errors in the instance.
+		pkg.inst.ResolutionErr, pkg.inst.Err = nil, nil
+		c.root = cuecontext.New().BuildInstance(pkg.inst)
+		c.files = pkg.files()
+		if !c.round(c.root.Validate(cue.Concrete(false))) {
+			break
+		}
+	}
+	c.rules()
+	return c.findings
+}
+
+type cueChecker struct {
+	pkg      *cuePackage
+	unit     Unit
+	root     cue.Value
+	files    []*ast.File
+	findings []Finding
+	// seen are the findings there are, met how often a mistake came up.
+	seen map[string]bool
+	met  map[string]int
+	// artifactsUnknown are the actions whose artifactsFrom leads nowhere.
+	artifactsUnknown map[string]bool
+}
+
+// round turns the errors of one evaluation into findings and takes out what caused
+// them. It reports whether there was anything to take out.
+func (c *cueChecker) round(err error) bool {
+	progress := false
+	for _, m := range mistakes(err) {
+		key := strings.Join(m.path, "\x00") + m.text
+		c.met[key]++
+		switch c.met[key] {
+		case 1:
+			progress = c.classify(m) || c.blankNearest(m.path) || progress
+		case 2:
+			// Taking it out did not help: take out more.
+			progress = c.blankNearest(m.path) || progress
+		}
+	}
+	return progress
+}
+
+// blankNearest takes out the smallest part around a path that the user wrote, but
+// no more than a phase or the like.
+func (c *cueChecker) blankNearest(path []string) bool {
+	for n := len(path); n > 4; n-- {
+		if c.blank(path[:n]) {
+			return true
+		}
+	}
+	return false
+}
+
+// A mistake is what CUE says about one path.
+type mistake struct {
+	path      []string
+	text      string
+	pos       token.Pos
+	positions []token.Pos
+}
+
+// mistakes groups CUE's errors by path: a failed disjunction is one mistake, and so
+// is a field that is not allowed with all that it holds.
+func mistakes(err error) []mistake {
+	var list []mistake
+	index := map[string]int{}
+	for _, e := range errors.Errors(err) {
+		m := newMistake(e)
+		key := strings.Join(m.path, "\x00")
+		if len(m.path) == 0 {
+			key = m.pos.String() + m.text
+		}
+		if i, ok := index[key]; ok {
+			list[i].join(m)
+			continue
+		}
+		index[key] = len(list)
+		list = append(list, m)
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(m mistake) bool {
+		return slices.ContainsFunc(list, func(other mistake) bool { return other.covers(m) })
+	})
+}
+
+func newMistake(e errors.Error) mistake {
+	m := mistake{path: unquotePath(e.Path()), pos: e.Position(), positions: errors.Positions(e)}
+	m.text = message(e)
+	if strings.HasSuffix(m.text, "field not allowed") {
+		m.path = withoutItems(m.path)
+	}
+	if inner := errors.Error(nil); m.text == "invalid interpolation" && errors.As(errors.Unwrap(e), &inner) {
+		m.text, m.pos = message(inner), inner.Position()
+		m.positions = append(errors.Positions(inner), m.positions...)
+	}
+	return m
+}
+
+// withoutItems leads to the list instead of its item: where an item is not allowed,
+// it is because the list is not.
+func withoutItems(path []string) []string {
+	for len(path) > 0 {
+		if _, item := index(path[len(path)-1]); !item {
+			break
+		}
+		path = path[:len(path)-1]
+	}
+	return path
+}
+
+func message(e errors.Error) string {
+	format, args := e.Msg()
+	return fmt.Sprintf(format, args...)
+}
+
+// join adds what another error says about the same path. What the schema says in
+// its own words goes before what CUE says.
+func (m *mistake) join(other mistake) {
+	m.positions = append(m.positions, other.positions...)
+	if strings.HasPrefix(other.text, "must be ") {
+		m.text = other.text
+	}
+}
+
+// covers tells that other is inside of m, which is not allowed at all.
+func (m mistake) covers(other mistake) bool {
+	return len(m.path) > 0 && len(other.path) > len(m.path) && strings.HasSuffix(m.text, "field not allowed") &&
+		slices.Equal(m.path, other.path[:len(m.path)])
+}
+
+// loadErrors reports what keeps a package from being evaluated.
+func (c *cueChecker) loadErrors(err errors.Error) {
+	for _, e := range errors.Errors(err) {
+		text := message(e)
+		f := Finding{Rule: ruleSyntax, Message: "not valid CUE: " + text}
+		if strings.Contains(text, "import failed") || strings.Contains(text, "cannot find") {
+			f.Rule, f.Message = ruleUnknownReference, text
+			f.Suggestion = fmt.Sprintf("the language is imported as %q", schema.Module+"/schema")
+		}
+		src := c.pkg.source(e.Position())
+		for _, pos := range errors.Positions(e) {
+			if src != nil {
+				break
+			}
+			src = c.pkg.source(pos)
+		}
+		if src == nil {
+			c.add(whole(c.unit.Files[0].Name, f.Rule, f.Message, f.Suggestion))
+			continue
+		}
+		line, column := src.position(e.Position().Offset())
+		c.add(src.atLine(line, column, "", f))
+	}
+	if err == nil {
+		c.add(whole(c.unit.Files[0].Name, ruleNoBlueprint, "the file holds no CUE", blueprintAdvice))
+	}
+}
+
+const blueprintAdvice = "a blueprint in CUE is a field such as `blueprint: schema.#Blueprint & {…}`"
+
+// add keeps a finding once.
+func (c *cueChecker) add(f Finding) {
+	key := fmt.Sprint(f.File, ":", f.Line, ":", f.Column, ":", f.Rule, ":", f.Message)
+	if !c.seen[key] {
+		c.seen[key] = true
+		c.findings = append(c.findings, f)
+	}
+}
+
+// addAt keeps a finding about the node, at the path inside the blueprint.
+func (c *cueChecker) addAt(n ast.Node, path []string, f Finding) {
+	f.Path = blueprintPath(path)
+	if n != nil {
+		if src := c.pkg.source(n.Pos()); src != nil {
+			c.add(src.at(nodeSpan(n), f))
+			return
+		}
+	}
+	f.File = c.unit.Files[0].Name
+	c.add(f.complete())
+}
+
+// blueprintPath leaves out the field that holds the blueprint.
+func blueprintPath(path []string) string {
+	if i := slices.Index(path, "actions"); i > 0 {
+		path = path[i:]
+	}
+	return pathText(path)
+}
+
+// node returns the first place of the path: its value, or its label.
+func (c *cueChecker) valueNode(path ...string) ast.Node {
+	if places := locate(c.files, path); len(places) > 0 {
+		return places[0].value
+	}
+	return nil
+}
+
+func (c *cueChecker) labelNode(path ...string) ast.Node {
+	if places := locate(c.files, path); len(places) > 0 {
+		return places[0].label()
+	}
+	return nil
+}
+
+// nodesAt lists the nodes around pos, the outermost first.
+func (c *cueChecker) nodesAt(pos token.Pos) []ast.Node {
+	for _, f := range c.files {
+		if f.Filename == pos.Filename() {
+			return enclosing(f, pos)
+		}
+	}
+	return nil
+}
+
+// lookup finds the value at path, whose names are those of fields, optional ones
+// included, and the numbers of items.
+func (c *cueChecker) lookup(path ...string) cue.Value {
+	v := c.root
+	for _, name := range path {
+		next := v.LookupPath(cue.MakePath(cue.Str(name)))
+		if !next.Exists() {
+			next = optionalField(v, name)
+		}
+		v = next
+	}
+	return v
+}
+
+// optionalField looks among the fields by name: a lookup of an optional field also
+// succeeds where the struct merely has a pattern.
+func optionalField(v cue.Value, name string) cue.Value {
+	if i, ok := index(name); ok {
+		return v.LookupPath(cue.MakePath(cue.Index(i)))
+	}
+	it, err := v.Fields(cue.Optional(true))
+	for err == nil && it.Next() {
+		if sel := it.Selector(); sel.IsString() && sel.Unquoted() == name {
+			return it.Value()
+		}
+	}
+	return cue.Value{}
+}
+
+// fieldNames lists the regular and optional fields of v but those in except.
+func fieldNames(v cue.Value, except ...string) []string {
+	it, err := v.Fields(cue.Optional(true))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for it.Next() {
+		if sel := it.Selector(); sel.IsString() && !slices.Contains(except, sel.Unquoted()) {
+			names = append(names, sel.Unquoted())
+		}
+	}
+	return names
+}
+
+// givenFields lists the regular fields of v: those that have a value.
+func givenFields(v cue.Value) []string {
+	it, err := v.Fields()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for it.Next() {
+		names = append(names, it.Selector().Unquoted())
+	}
+	return names
+}
+
+// text returns the string at path, or "".
+func (c *cueChecker) text(path ...string) string {
+	v := c.lookup(path...)
+	if !v.Exists() {
+		return ""
+	}
+	if d, ok := v.Default(); ok {
+		v = d
+	}
+	s, err := v.String()
+	if err != nil {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,248 @@
+package vet
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// undefinedField handles a selection of what does not exist: an output, an input,
+// a phase, an artifact.
+func (c *cueChecker) undefinedField(m mistake) bool {
+	name := strings.TrimPrefix(m.text, "undefined field: ")
+	if s, err := strconv.Unquote(name); err == nil {
+		name = s
+	}
+	pos := m.pos
+	if c.pkg.source(pos) == nil {
+		for _, p := range m.positions {
+			if c.pkg.source(p) != nil {
+				pos = p
+				break
+			}
+		}
+	}
+	nodes := c.nodesAt(pos)
+	operand, part, whole := selection(nodes, pos)
+	if whole == nil {
+		return c.wrongValue(m)
+	}
+	owner := c.resolve(m.path, chain(operand))
+	c.addAt(part, m.path, c.selectionFinding(name, owner))
+	return replace(c.files, whole)
+}
+
+// selection finds, among the nodes around pos, the selection whose last part is at
+// pos: its operand, that part, and the longest expression that it begins.
+func selection(nodes []ast.Node, pos token.Pos) (operand ast.Expr, part ast.Node, whole ast.Expr) {
+	for _, n := range nodes {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if whole == nil {
+				whole = n
+			}
+			if within(pos, n.Sel) {
+				operand, part = n.X, n.Sel
+			}
+		case *ast.IndexExpr:
+			if within(pos, n.Index) {
+				whole, operand, part = n, n.X, n.Index
+			} else if whole == nil {
+				whole = n
+			}
+		case *ast.Ident, *ast.BasicLit:
+		default:
+			if operand == nil {
+				whole = nil
+			}
+		}
+	}
+	if operand == nil {
+		return nil, nil, nil
+	}
+	return operand, part, whole
+}
+
+// chain writes a selection as names: phases.dump["output"] is phases, dump, output.
+// It is nil for anything that is computed.
+func chain(e ast.Expr) []string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return []string{e.Name}
+	case *ast.SelectorExpr:
+		name, _, err := ast.LabelName(e.Sel)
+		if head := chain(e.X); head != nil && err == nil {
+			return append(head, name)
+		}
+	case *ast.IndexExpr:
+		lit, ok := e.Index.(*ast.BasicLit)
+		if head := chain(e.X); ok && head != nil {
+			name := lit.Value
+			if s, err := strconv.Unquote(name); err == nil {
+				name = s
+			}
+			return append(head, name)
+		}
+	}
+	return nil
+}
+
+// resolve finds what names mean where the path's value is written: the innermost
+// scope that has the first of them. The result is nil if no scope has.
+func (c *cueChecker) resolve(path, names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	for n := len(path) - 1; n >= 0; n-- {
+		if at := sub(path[:n], names[0]); c.lookup(at...).Exists() {
+			return append(at, names[1:]...)
+		}
+	}
+	return nil
+}
+
+// selectionFinding says that what stands at owner has no part of that name, in the
+// terms of what owner is.
+func (c *cueChecker) selectionFinding(name string, owner []string) Finding {
+	n := len(owner)
+	names := fieldNames(c.lookup(owner...), name)
+	switch {
+	case n == 0:
+		return Finding{Rule: ruleUnknownReference, Message: fmt.Sprintf("undefined field %q", name)}
+	case owner[n-1] == "phases":
+		return Finding{Rule: ruleUnknownPhase, Message: fmt.Sprintf("this action has no phase %q", name)}.hint(name, "phases", names)
+	case owner[n-1] == "output" && n >= 2:
+		return c.outputFinding(name, owner[:n-1], names)
+	case owner[n-1] == "input" && n >= 2:
+		kind := c.text(sub(owner[:n-1], "kind")...)
+		f := Finding{Rule: ruleUnknownInput, Message: fmt.Sprintf("an action on kind %s has no input %q", kind, name)}
+		return f.hint(name, "inputs", names)
+	case contains(owner, "artifactsIn"):
+		return artifactFinding(name, owner, names)
+	case owner[n-1] == "secrets" || owner[n-1] == "configMaps":
+		f := Finding{Rule: ruleUnknownObject, Message: fmt.Sprintf("the phase declares no object %q", name)}
+		return f.hint(name, "declared objects", names)
+	case contains(owner, "input"):
+		f := Finding{Rule: ruleUnknownInput, Message: fmt.Sprintf("%s has no field %q", owner[n-1], name)}
+		return f.hint(name, "fields", names)
+	}
+	f := Finding{Rule: ruleUnknownReference, Message: fmt.Sprintf("%s has no field %q", owner[n-1], name)}
+	return f.hint(name, "fields", names)
+}
+
+func (c *cueChecker) outputFinding(name string, phase, names []string) Finding {
+	function := c.text(sub(phase, "func")...)
+	f := Finding{Rule: ruleUnknownOutput, Message: fmt.Sprintf("phase %q (%s) has no output %q", phase[len(phase)-1], function, name)}
+	f = f.hint(name, "outputs", names)
+	if f.Replacement == "" && scripted(function) {
+		f.Suggestion = fmt.Sprintf("if its command writes it, declare it in the phase: output: %s: string", name)
+	}
+	return f
+}
+
+func artifactFinding(name string, owner, names []string) Finding {
+	f := Finding{Rule: ruleUnknownArtifact}
+	if owner[len(owner)-1] == "artifactsIn" {
+		f.Message = fmt.Sprintf("the action that this one takes artifacts from writes no artifact %q", name)
+		return f.hint(name, "artifacts", names)
+	}
+	f.Message = fmt.Sprintf("artifact %s has no %q", strings.Join(afterLast(owner, "artifactsIn"), "."), name)
+	return f.hint(name, "keys", names)
+}
+
+// undefinedName handles a name that no scope has.
+func (c *cueChecker) undefinedName(m mistake) bool {
+	nodes := c.nodesAt(m.pos)
+	var whole ast.Expr
+	var name *ast.Ident
+	for _, n := range nodes {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if whole == nil {
+				whole = n
+			}
+		case *ast.Ident:
+			name = n
+			if whole == nil {
+				whole = n
+			}
+		default:
+			whole = nil
+		}
+	}
+	if name != nil && isTop(name) {
+		return false // reported and taken out already
+	}
+	if name == nil || whole == nil {
+		return c.wrongValue(m)
+	}
+	path := c.pathOf(nodes)
+	f := Finding{Rule: ruleUnknownReference, Message: fmt.Sprintf("%q is not defined", name.Name)}
+	if name.Name == "input" {
+		f.Rule = ruleUnknownInput
+		f.Suggestion = "write `input: _` in the action: it brings the inputs into scope"
+	} else {
+		f = f.hint(name.Name, "names in reach", namesInReach(nodes))
+	}
+	c.addAt(name, path, f)
+	return replace(c.files, whole)
+}
+
+// pathOf is the path of the innermost field among the nodes.
+func (c *cueChecker) pathOf(nodes []ast.Node) []string {
+	var path []string
+	for _, n := range nodes {
+		if f, ok := n.(*ast.Field); ok {
+			if name, _, err := ast.LabelName(f.Label); err == nil {
+				path = append(path, name)
+			}
+		}
+	}
+	return path
+}
+
+// namesInReach lists the fields of the structs around a place, the nearest first.
+func namesInReach(nodes []ast.Node) []string {
+	var names []string
+	for i := len(nodes) - 1; i >= 0; i-- {
+		s, ok := nodes[i].(*ast.StructLit)
+		if !ok {
+			continue
+		}
+		for _, d := range s.Elts {
+			if f, ok := d.(*ast.Field); ok {
+				if name, isIdent, err := ast.LabelName(f.Label); err == nil && isIdent {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// index reads the number of an item.
+func index(name string) (int, bool) {
+	i, err := strconv.Atoi(name)
+	return i, err == nil && i >= 0
+}
+
+func contains(path []string, name string) bool {
+	for _, p := range path {
+		if p == name {
+			return true
+		}
+	}
+	return false
+}
+
+func afterLast(path []string, name string) []string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == name {
+			return path[i+1:]
+		}
+	}
+	return path
+}

@@ -1,0 +1,195 @@
+package vet
+
+import (
+	"fmt"
+	"slices"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"github.com/rescuecue/rescue/schema"
+)
+
+// rules finds what the types of the schema cannot.
+func (c *cueChecker) rules() {
+	blueprints := c.blueprints()
+	for _, field := range blueprints {
+		if !c.typed(field) {
+			c.addAt(c.labelNode(field), []string{field}, Finding{
+				Rule:       ruleNoBlueprint,
+				Message:    fmt.Sprintf("field %q looks like a blueprint, but is not checked: it does not unify with the schema", field),
+				Suggestion: fmt.Sprintf("import %q and write %s: schema.#Blueprint & {…}", schema.Module+"/schema", field),
+			})
+			continue
+		}
+		c.blueprintRules(field)
+	}
+	if len(blueprints) == 0 && len(c.findings) == 0 && !c.unit.Library {
+		c.add(whole(c.unit.Files[0].Name, ruleNoBlueprint, "there is no blueprint here", blueprintAdvice))
+	}
+}
+
+// blueprints lists the top-level fields that have actions.
+func (c *cueChecker) blueprints() []string {
+	return slices.DeleteFunc(givenFields(c.root), func(name string) bool {
+		return !c.root.LookupPath(cue.MakePath(cue.Str(name), cue.Str("actions"))).Exists()
+	})
+}
+
+// typed tells whether the schema knows of a blueprint: it gives each action a name.
+func (c *cueChecker) typed(field string) bool {
+	for _, action := range givenFields(c.lookup(field, "actions")) {
+		phases := c.lookup(field, "actions", action, "phases")
+		for _, phase := range givenFields(phases) {
+			if !c.lookup(field, "actions", action, "phases", phase, "secrets").Exists() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (c *cueChecker) blueprintRules(field string) {
+	actions := []string{field, "actions"}
+	for _, name := range givenFields(c.lookup(actions...)) {
+		a := &cueAction{cueChecker: c, path: sub(actions, name)}
+		a.phases = givenFields(c.lookup(sub(a.path, "phases")...))
+		for i := range a.phases {
+			a.checkPhase(i)
+		}
+		a.checkArtifacts(c.writtenArtifacts(actions))
+	}
+}
+
+// writtenArtifacts lists the names of the artifacts that the blueprint's actions
+// write.
+func (c *cueChecker) writtenArtifacts(actions []string) []string {
+	var names []string
+	for _, action := range givenFields(c.lookup(actions...)) {
+		names = append(names, givenFields(c.lookup(sub(actions, action, "outputArtifacts")...))...)
+	}
+	return names
+}
+
+// A cueAction is the action that is checked.
+type cueAction struct {
+	*cueChecker
+	path   []string
+	phases []string
+}
+
+func (a *cueAction) checkPhase(i int) {
+	at := sub(a.path, "phases", a.phases[i])
+	a.checkAliases(at)
+	for _, p := range locate(a.files, at) {
+		walkChains(p.value, func(n ast.Node, names []string) {
+			a.checkOrder(i, n, names)
+			a.checkObject(i, n, names)
+		})
+	}
+}
+
+func (a *cueAction) checkAliases(phase []string) {
+	call := a.call(phase)
+	for _, arg := range call.given {
+		if call.function.Canonical(arg) != arg {
+			at := sub(phase, "args", arg)
+			a.addAt(a.labelNode(at...), at, aliasFinding(call.function, arg))
+		}
+	}
+}
+
+// checkOrder finds outputs that are read before their phase can have run. Without
+// `after` that phase waits for all those written before it.
+func (a *cueAction) checkOrder(reader int, n ast.Node, names []string) {
+	if names[0] == "phases" {
+		names = names[1:]
+	}
+	if len(names) < 2 || names[1] != "output" {
+		return
+	}
+	writer := slices.Index(a.phases, names[0])
+	if writer < reader || writer > reader && a.hasAfter(names[0]) {
+		return
+	}
+	f := Finding{
+		Rule:       rulePhaseOrder,
+		Message:    fmt.Sprintf("phase %q reads the output of phase %q, which runs later", a.phases[reader], names[0]),
+		Suggestion: fmt.Sprintf("move phase %q down, or give phase %q an `after` without it", a.phases[reader], names[0]),
+	}
+	if writer == reader {
+		f.Message, f.Suggestion = fmt.Sprintf("phase %q reads its own output", names[0]), ""
+	}
+	a.addAt(n, sub(a.path, "phases", a.phases[reader]), f)
+}
+
+// checkObject finds Secrets and ConfigMaps that a phase does not declare. CUE cannot,
+// because it takes an object's kind for open until it is set.
+func (a *cueAction) checkObject(reader int, n ast.Node, names []string) {
+	phase := a.phases[reader]
+	if names[0] == "phases" {
+		names = names[1:]
+	}
+	if len(names) > 2 && slices.Contains(a.phases, names[0]) {
+		phase, names = names[0], names[1:]
+	}
+	if len(names) < 2 || names[0] != "secrets" && names[0] != "configMaps" {
+		return
+	}
+	declared := givenFields(a.lookup(sub(a.path, "phases", phase, "objects")...))
+	if slices.Contains(declared, names[1]) {
+		return
+	}
+	f := Finding{Rule: ruleUnknownObject, Message: fmt.Sprintf("phase %q declares no object %q", phase, names[1])}
+	a.addAt(n, sub(a.path, "phases", a.phases[reader]), f.hint(names[1], "objects", declared))
+}
+
+// hasAfter tells whether the author says what a phase waits for.
+func (a *cueAction) hasAfter(phase string) bool {
+	return slices.Contains(givenFields(a.lookup(sub(a.path, "phases", phase)...)), "after")
+}
+
+// checkArtifacts finds artifacts that are read and that no action writes. With
+// `artifactsFrom` the types do that.
+func (a *cueAction) checkArtifacts(written []string) {
+	if a.artifactsUnknown[a.path[len(a.path)-1]] || slices.Contains(givenFields(a.lookup(a.path...)), "artifactsFrom") {
+		return
+	}
+	for _, p := range locate(a.files, a.path) {
+		walkChains(p.value, func(n ast.Node, names []string) {
+			if len(names) < 3 || names[0] != "input" || names[1] != "artifactsIn" || slices.Contains(written, names[2]) {
+				return
+			}
+			f := Finding{
+				Rule:     ruleUnknownArtifact,
+				Severity: Warning,
+				Message:  fmt.Sprintf("no action of this blueprint writes the artifact %q", names[2]),
+			}
+			f = f.hint(names[2], "artifacts", written)
+			if len(written) == 0 {
+				f.Suggestion = "whoever runs the action has to provide it"
+			}
+			a.addAt(n, a.path, f)
+		})
+	}
+}
+
+// walkChains calls visit for each selection that starts at a name, the longest
+// ones.
+func walkChains(n ast.Node, visit func(ast.Node, []string)) {
+	ast.Walk(n, func(n ast.Node) bool {
+		switch e := n.(type) {
+		case *ast.SelectorExpr:
+			if names := chain(e); names != nil {
+				visit(e, names)
+				return false
+			}
+		case *ast.IndexExpr:
+			if names := chain(e); names != nil {
+				visit(e, names)
+				return false
+			}
+		}
+		return true
+	}, nil)
+}

@@ -1,0 +1,100 @@
+package vet
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// check reads a file of testdata and checks it under its base name.
+func check(t *testing.T, path string) []Finding {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := File{Name: filepath.Base(path), Path: path, Data: data}
+	return Check(Unit{Language: languageOf(f), Files: []File{f}})
+}
+
+func fixtures(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", pattern))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no fixtures match %s: %v", pattern, err)
+	}
+	return paths
+}
+
+// TestGolden compares the reports of each fixture with the golden files beside it.
+func TestGolden(t *testing.T) {
+	for _, path := range append(fixtures(t, "yaml/*.yaml"), fixtures(t, "cue/*.cue")...) {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			findings := check(t, path)
+			if len(findings) == 0 {
+				t.Error("nothing found")
+			}
+			var text, document bytes.Buffer
+			if err := WriteText(&text, findings, TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := WriteJSON(&document, findings); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, path+".txt", text.Bytes())
+			golden(t, path+".json", document.Bytes())
+		})
+	}
+}
+
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (run with -update to accept) -want +got:\n%s", path, diff)
+	}
+}
+
+// TestFixtureOfEachRule makes sure that each rule is shown to find something, by a
+// fixture of its name.
+func TestFixtureOfEachRule(t *testing.T) {
+	found := map[string]bool{}
+	for _, path := range append(fixtures(t, "yaml/*.yaml"), fixtures(t, "cue/*.cue")...) {
+		base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		for _, f := range check(t, path) {
+			if f.Rule == base {
+				found[f.Rule] = true
+			}
+		}
+	}
+	for _, r := range Rules() {
+		if r.Name != ruleFileSize && !found[r.Name] {
+			t.Errorf("rule %s: no fixture of that name in testdata/yaml or testdata/cue has such a finding", r.Name)
+		}
+	}
+}
+
+// TestNothingFound checks blueprints that are right.
+func TestNothingFound(t *testing.T) {
+	for _, path := range fixtures(t, "ok/*") {
+		for _, f := range check(t, path) {
+			t.Errorf("%s: %s [%s]", location(f), f.Message, f.Rule)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package vet
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/rescuecue/rescue/compat"
+)
+
+// where a template stands decides what it can read.
+type where int
+
+const (
+	inArguments where = iota
+	// inObjects: rendered before the first phase runs.
+	inObjects
+	// inArtifacts: rendered after the last phase has run.
+	inArtifacts
+)
+
+// argumentTemplates checks the templates in the arguments. Those of Wait and
+// WaitV2 have a language of their own, but for the object references.
+func (p *legacyPhase) argumentTemplates() {
+	wait := strings.EqualFold(p.phase.Func, "Wait") || strings.EqualFold(p.phase.Func, "WaitV2")
+	for _, f := range p.phase.Args {
+		path := p.path + ".args." + f.Name
+		if wait && f.Name == "conditions" {
+			p.waitReferences(f.Value, path)
+			continue
+		}
+		p.templates(f.Value, path, inArguments)
+	}
+}
+
+// waitReferences checks the conditions of Wait and WaitV2, and the templates in
+// their object references.
+func (p *legacyPhase) waitReferences(v *compat.Value, path string) {
+	for _, f := range v.Fields {
+		at := path + "." + f.Name
+		switch {
+		case strings.EqualFold(f.Name, "objectReference"):
+			p.templates(f.Value, at, inArguments)
+		case strings.EqualFold(f.Name, "condition") && f.Value.Kind == compat.String:
+			p.condition(f.Value, at)
+		default:
+			p.waitReferences(f.Value, at)
+		}
+	}
+	for i, item := range v.Items {
+		p.waitReferences(item, fmt.Sprintf("%s.%d", path, i))
+	}
+}
+
+// condition parses a condition: Kanister would wait for one that cannot be parsed
+// until its time is over.
+func (p *legacyPhase) condition(v *compat.Value, path string) {
+	text := v.Str
+	if strings.EqualFold(p.phase.Func, "Wait") {
+		// Wait puts values in the place of these before it parses the rest.
+		text = jsonPath.ReplaceAllStringFunc(text, func(s string) string { return "1" + strings.Repeat(" ", len(s)-1) })
+	}
+	if _, err := compat.TemplateRefs(text); err != nil {
+		template{p, v, path, inArguments}.syntaxError(err)
+	}
+}
+
+// jsonPath is a piece of a condition such as { $.status.phase }.
+var jsonPath = regexp.MustCompile(`\{\s*\$[^{}]*\}`)
+
+// templates checks all templates in v, keys of maps included.
+func (p *legacyPhase) templates(v *compat.Value, path string, at where) {
+	if v.Kind == compat.String && isTemplate(v.Str) {
+		p.template(template{p, v, path, at})
+	}
+	for _, f := range v.Fields {
+		if isTemplate(f.Name) {
+			key := &compat.Value{Kind: compat.String, Str: f.Name, Line: f.Line, Column: f.Column}
+			p.template(template{p, key, path, at})
+		}
+		p.templates(f.Value, path+"."+f.Name, at)
+	}
+	for i, item := range v.Items {
+		p.templates(item, fmt.Sprintf("%s.%d", path, i), at)
+	}
+}
+
+// A template is one text with template actions.
+type template struct {
+	*legacyPhase
+	text *compat.Value
+	path string
+	at   where
+}
+
+// report adds a finding about some bytes of the template.
+func (t template) report(start, end int, f Finding) {
+	t.part(t.text, start, end, t.path, f)
+}
+
+func (p *legacyPhase) template(t template) {
+	use, err := compat.TemplateRefs(t.text.Str)
+	if err != nil {
+		t.syntaxError(err)
+		return
+	}
+	for _, call := range use.Funcs {
+		t.function(call)
+	}
+	for _, m := range dateOfText.FindAllStringSubmatchIndex(t.text.Str, -1) {
+		t.report(m[2], m[3], Finding{
+			Rule:       ruleDateOfText,
+			Message:    "date given a text takes the present time instead of it",
+			Suggestion: `write toDate "2006-01-02T15:04:05.999999999Z07:00" .Time | date …`,
+		})
+	}
+	for _, ref := range use.Refs {
+		t.reference(ref)
+	}
+}
+
+// dateOfText finds `{{ .Time | date`: sprig's date wants a time, and .Time is text.
+var dateOfText = regexp.MustCompile(`[{(]-?\s*\.Time\s*\|\s*(date)\s`)
+
+// syntaxError reports a template that does not parse, at its own line.
+func (t template) syntaxError(err error) {
+	f := Finding{Rule: ruleTemplateSyntax, Message: "the template cannot be parsed: " + err.Error()}
+	te := (*compat.TemplateError)(nil)
+	if !errors.As(err, &te) || te.Line == 0 {
+		t.value(t.text, t.path, f)
+		return
+	}
+	f.Message, f.Suggestion = "the template cannot be parsed: "+te.Msg, te.Hint
+	start, end := t.lineOf(te)
+	t.report(start, end, f)
+}
+
+// lineOf is the part of the text that a template error is about: from the first
+// action of its line on, if it has no column.
+func (t template) lineOf(te *compat.TemplateError) (start, end int) {
+	text := t.text.Str
+	for range te.Line - 1 {
+		i := strings.IndexByte(text[start:], '\n')
+		if i < 0 {
+			break
+		}
+		start += i + 1
+	}
+	line, _, _ := strings.Cut(text[start:], "\n")
+	end = start + len(line)
+	if te.Column > 0 {
+		return min(start+te.Column-1, end), end
+	}
+	if i := strings.Index(line, "{{"); i >= 0 {
+		start += i
+		if j := strings.Index(text[start:end], "}}"); j >= 0 {
+			end = start + j + 2
+		}
+	}
+	return start, end
+}
+
+// builtinFunctions are those that templates have by themselves.
+var builtinFunctions = strings.Fields("and break call continue eq ge gt html index js le len lt ne not or print printf println slice urlquery")
+
+func (t template) function(call compat.TemplateCall) {
+	known := compat.TemplateFuncs()
+	if slices.Contains(builtinFunctions, call.Name) || slices.Contains(known, call.Name) {
+		return
+	}
+	f := Finding{Rule: ruleTemplateFunction, Message: fmt.Sprintf("templates have no function %q", call.Name)}
+	if near := nearest(call.Name, append(known, builtinFunctions...)); near != "" {
+		f.Suggestion, f.Replacement = fmt.Sprintf("did you mean %q?", near), near
+	} else {
+		f.Suggestion = "there are Go's own functions and those of sprig 2.22.0"
+	}
+	t.report(call.Offset, call.Offset+len(call.Name), f)
+}

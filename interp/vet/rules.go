@@ -1,0 +1,93 @@
+package vet
+
+// A Rule is one kind of mistake that vet finds.
+type Rule struct {
+	Name     string
+	Severity Severity
+	// Summary says in one sentence what the rule finds.
+	Summary string
+}
+
+// Names of the rules. They are stable: reports and ignore comments use them.
+const (
+	ruleSyntax           = "syntax"
+	ruleNoBlueprint      = "no-blueprint"
+	ruleFileSize         = "file-size"
+	ruleDuplicateKey     = "duplicate-key"
+	ruleUnknownField     = "unknown-field"
+	ruleStructure        = "structure"
+	ruleUnknownKind      = "unknown-kind"
+	ruleUnknownFunction  = "unknown-function"
+	ruleUnknownArgument  = "unknown-argument"
+	ruleMissingArgument  = "missing-argument"
+	ruleArgumentType     = "argument-type"
+	ruleArgumentChoice   = "argument-choice"
+	ruleArgumentAlias    = "argument-alias"
+	ruleNullArgument     = "null-argument"
+	ruleDuplicatePhase   = "duplicate-phase"
+	ruleRepeatedPhase    = "repeated-phase"
+	ruleUnknownPhase     = "unknown-phase"
+	rulePhaseOrder       = "phase-order"
+	ruleUnknownOutput    = "unknown-output"
+	ruleUnknownInput     = "unknown-input"
+	ruleUnknownAction    = "unknown-action"
+	ruleUnknownArtifact  = "unknown-artifact"
+	ruleUnknownObject    = "unknown-object"
+	ruleUnknownReference = "unknown-reference"
+	ruleReferenceCycle   = "reference-cycle"
+	ruleTemplateSyntax   = "template-syntax"
+	ruleTemplateFunction = "template-function"
+	ruleUnknownVolume    = "unknown-volume"
+	ruleDateOfText       = "date-of-text"
+	ruleOptionPath       = "option-path"
+)
+
+// Rules lists all rules in alphabetical order. Each has a page, docs/rules/NAME.md.
+func Rules() []Rule {
+	return []Rule{
+		{ruleArgumentAlias, Warning, "An argument is spelt as in Kanister's documentation, which Kanister itself refuses."},
+		{ruleArgumentChoice, Error, "Of some arguments exactly one must be given, and none or several are."},
+		{ruleArgumentType, Error, "An argument has a value of the wrong type or outside its range."},
+		{ruleDateOfText, Warning, "A template formats text with `date`, which then takes the present time."},
+		{ruleDuplicateKey, Error, "A YAML mapping has the same key twice."},
+		{ruleDuplicatePhase, Error, "Two phases of one action have the same name."},
+		{ruleFileSize, Error, "The file is larger than any blueprint."},
+		{ruleMissingArgument, Error, "A function lacks an argument that it needs."},
+		{ruleNoBlueprint, Error, "A file or folder holds no blueprint."},
+		{ruleNullArgument, Error, "An argument is null: a key with nothing after it."},
+		{ruleOptionPath, Warning, "A template fails if an option is not given."},
+		{rulePhaseOrder, Error, "A phase reads the output of a phase that runs later."},
+		{ruleReferenceCycle, Error, "Values refer to each other in a circle."},
+		{ruleRepeatedPhase, Warning, "Phases of different actions have the same name, which Kanister's webhook refuses."},
+		{ruleStructure, Error, "A part of the blueprint is missing or has the wrong type."},
+		{ruleSyntax, Error, "The file cannot be read as YAML or CUE."},
+		{ruleTemplateFunction, Error, "A template calls a function that does not exist."},
+		{ruleTemplateSyntax, Error, "A template cannot be parsed."},
+		{ruleUnknownAction, Error, "artifactsFrom names an action that the blueprint does not have."},
+		{ruleUnknownArgument, Error, "A function does not have the argument."},
+		{ruleUnknownArtifact, Error, "An artifact is read that no action writes."},
+		{ruleUnknownField, Error, "A blueprint has no field of that name at this place."},
+		{ruleUnknownFunction, Error, "A phase calls a function that does not exist."},
+		{ruleUnknownInput, Error, "A parameter or input is read that does not exist."},
+		{ruleUnknownKind, Error, "An action works on a kind of object that is not known."},
+		{ruleUnknownObject, Error, "A phase's Secret or ConfigMap is read that the phase does not declare."},
+		{ruleUnknownOutput, Error, "An output is read that the phase does not produce."},
+		{ruleUnknownPhase, Error, "A phase is read that the action does not have."},
+		{ruleUnknownReference, Error, "A name is used that is defined nowhere."},
+		{ruleUnknownVolume, Error, "A podOverride mounts a volume that it does not define."},
+	}
+}
+
+// RulePage returns the address of the page that explains a rule.
+func RulePage(name string) string {
+	return "https://github.com/rescuecue/rescue/blob/main/docs/rules/" + name + ".md"
+}
+
+func ruleSeverity(name string) Severity {
+	for _, r := range Rules() {
+		if r.Name == name {
+			return r.Severity
+		}
+	}
+	return Error
+}

@@ -1,0 +1,77 @@
+package vet
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPositionAndOffset(t *testing.T) {
+	src := newSource("x", []byte("a\r\nbäc\n\nd"))
+	for _, c := range []struct{ offset, line, column int }{
+		{0, 1, 1}, {3, 2, 1}, {4, 2, 2}, {6, 2, 3}, {8, 3, 1}, {9, 4, 1}, {10, 4, 2}, {99, 4, 2},
+	} {
+		line, column := src.position(c.offset)
+		if line != c.line || column != c.column {
+			t.Errorf("position(%d) = %d:%d, want %d:%d", c.offset, line, column, c.line, c.column)
+		}
+		if got := src.offset(line, column); got != min(c.offset, len(src.text)) {
+			t.Errorf("offset(%d, %d) = %d, want %d", line, column, got, c.offset)
+		}
+	}
+	if src.line(1) != "a" || src.line(2) != "bäc" || src.line(9) != "" {
+		t.Errorf("lines %q, %q, %q", src.line(1), src.line(2), src.line(9))
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"KubeTask", "KubeExec", "KubeExecAll", "BackupData", "BackupDataAll", "inputArtifactNames", "outputArtifacts", "vet"}
+	for name, want := range map[string]string{
+		"KubeTsk": "KubeTask", "kubetask": "KubeTask", "KubeExecAl": "KubeExecAll", "BackupDataAl": "BackupDataAll",
+		"inputArtifacts": "inputArtifactNames", "vte": "vet", "Frobnicate": "", "x": "", "KubeTask": "",
+	} {
+		if got := nearest(name, names); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestLevenshtein(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"größe", "grösse", 2}, {"same", "same", 0}} {
+		if got := levenshtein(c.a, c.b); got != c.want {
+			t.Errorf("levenshtein(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+		if got := levenshtein(c.b, c.a); got != c.want {
+			t.Errorf("levenshtein(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
+		}
+	}
+}
+
+// FuzzCheck: whatever the file, the findings lie in it and come in the same order.
+func FuzzCheck(f *testing.F) {
+	for _, path := range []string{"testdata/ok/common.yaml", "testdata/yaml/unknown-input.yaml", "testdata/cue/argument-type.cue", "testdata/ok/common.cue"} {
+		f.Add(mustRead(f, path))
+	}
+	f.Fuzz(func(t *testing.T, data string) {
+		file := File{Name: "fuzz", Path: "/fuzz/fuzz", Data: []byte(data)}
+		unit := Unit{Language: languageOf(file), Files: []File{file}}
+		lines := strings.Count(data, "\n") + 1
+		findings := Check(unit)
+		for _, finding := range findings {
+			if finding.Line < 0 || finding.Line > lines || finding.Rule == "" || finding.Message == "" {
+				t.Errorf("finding outside of a file of %d lines: %+v", lines, finding)
+			}
+		}
+		again := Check(unit)
+		if len(again) != len(findings) {
+			t.Fatalf("%d findings, then %d", len(findings), len(again))
+		}
+		for i := range findings {
+			if findings[i] != again[i] {
+				t.Errorf("first %+v, then %+v", findings[i], again[i])
+			}
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package vet
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// Language of a unit.
+type Language int
+
+const (
+	// YAML is a legacy file: a Blueprint, or other resources of Kanister's.
+	YAML Language = iota
+	// CUE is a native package, or a single file of one.
+	CUE
+)
+
+// A File is a file to check. Name is what findings call it; Path is where it would
+// be on disk, which decides the CUE module it belongs to. Without Path it is Name.
+type File struct {
+	Name string
+	Path string
+	Data []byte
+}
+
+// path is absolute.
+func (f File) path() string {
+	path := f.Path
+	if path == "" {
+		path = f.Name
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// A Unit is what is checked as one: a YAML file, or the files of a CUE package.
+type Unit struct {
+	Language Language
+	Files    []File
+	// Library says that the unit needs no blueprint of its own, because the user
+	// did not name it: shared phases, for instance.
+	Library bool
+}
+
+// Check returns the findings of a unit in their one order.
+func Check(u Unit) []Finding {
+	var findings []Finding
+	if u.Language == CUE {
+		findings = checkCUE(u)
+	} else {
+		findings = checkYAML(u)
+	}
+	Sort(findings)
+	return one(findings)
+}
+
+// whole makes a finding about a file as a whole.
+func whole(name, rule, message, suggestion string) Finding {
+	return Finding{Rule: rule, File: name, Message: message, Suggestion: suggestion}.complete()
+}
+
+// quoteJoin writes names as a list in quotes.
+func quoteJoin(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = `"` + n + `"`
+	}
+	return strings.Join(quoted, ", ")
+}

@@ -1,0 +1,53 @@
+package schema
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/build"
+)
+
+// Instance returns the embedded schema package alone, parsed and ready to be built
+// or imported by another instance.
+func Instance() (*build.Instance, error) { return Embedded().Instance() }
+
+// Instance returns the schema package with the functions of the set.
+func (s *Set) Instance() (*build.Instance, error) {
+	inst := build.NewContext().NewInstance("schema", nil)
+	inst.ImportPath = Module + "/schema"
+	names, err := fs.Glob(FS, "*.cue")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		src, err := FS.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := inst.AddFile(Module+"/schema/"+name, src); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.extra)) {
+		if err := inst.AddFile(name, s.extra[name]); err != nil {
+			return nil, err
+		}
+	}
+	return inst, inst.Complete()
+}
+
+// Owns says whether a file name, as CUE's positions have it, is one of the schema's.
+func Owns(filename string) bool {
+	dir, name := path.Split(filepath.ToSlash(filename))
+	if strings.HasSuffix(dir, "/schema/kanister/") {
+		name = "kanister/" + name
+	} else if !strings.HasSuffix(dir, "/schema/") {
+		return false
+	}
+	_, err := fs.Stat(FS, name)
+	return err == nil
+}
