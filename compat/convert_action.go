@@ -82,7 +82,7 @@ func (ac *actionConverter) kindField() []*cueField {
 			kinds = append(kinds, k)
 		}
 	}
-	kind := ac.declaredKind(kinds)
+	kind := ac.declaredKind(kinds, read["Object"])
 	if kind == "" && len(kinds) == 1 {
 		kind = kinds[0]
 	}
@@ -100,16 +100,17 @@ func (ac *actionConverter) kindField() []*cueField {
 	return []*cueField{out}
 }
 
-// declaredKind returns the declared kind if it can be right.
-func (ac *actionConverter) declaredKind(read []string) string {
+// declaredKind returns the declared kind if it can be right. Kanister does not
+// check it: an action that reads nothing but the object works for every kind.
+func (ac *actionConverter) declaredKind(read []string, readsObject bool) string {
 	declared := ac.action.Kind
 	if declared == nil {
 		return ""
 	}
 	kind, known := normalKind(declared.Str)
 	switch {
-	case !known:
-		// Such as CustomResource: Kanister ignores it.
+	case !known || len(read) == 0 && readsObject:
+		// Unknown ones are such as CustomResource.
 		return ""
 	case kind == "Any" || len(read) == 0:
 		return kind

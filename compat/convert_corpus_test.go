@@ -54,6 +54,7 @@ func TestStockCue(t *testing.T) {
 	}
 	dir := t.TempDir()
 	writeModule(t, dir)
+	command := stockCue(t)
 	own, err := filepath.Glob("testdata/convert/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +62,12 @@ func TestStockCue(t *testing.T) {
 	for _, file := range own {
 		writePackage(t, dir, convertFile(t, file))
 	}
-	t.Run("own", func(t *testing.T) { stockVet(t, dir) })
+	t.Run("own", func(t *testing.T) { stockVet(t, command, dir) })
 	t.Run("corpus", func(t *testing.T) {
 		for _, c := range corpus(t) {
 			writePackage(t, dir, c)
 		}
-		stockVet(t, dir)
+		stockVet(t, command, dir)
 	})
 }
 
@@ -109,12 +110,18 @@ func writeFile(t *testing.T, file string, src []byte) {
 	}
 }
 
-func stockVet(t *testing.T, dir string) {
+// stockCue builds the cue command of the version in go.mod.
+func stockCue(t *testing.T) string {
 	t.Helper()
 	command := filepath.Join(t.TempDir(), "cue")
 	if out, err := exec.Command("go", "build", "-o", command, "cuelang.org/go/cmd/cue").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return command
+}
+
+func stockVet(t *testing.T, command, dir string) {
+	t.Helper()
 	for _, args := range []string{"vet -c=false ./...", "fmt --check ./..."} {
 		cmd := exec.Command(command, strings.Fields(args)...)
 		cmd.Dir = dir

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -186,7 +187,7 @@ func (ac *actionConverter) args(pf *phaseFields) *cueField {
 	out := &cueField{label: "args", fields: []*cueField{}, comments: ac.take(p.ArgsField.Comments)}
 	fn, known := schema.Function(p.Func)
 	if !known {
-		ac.warn(p.FuncPos.Errorf("unknown function %q: its arguments are as given", p.Func))
+		ac.warn(cmp.Or(p.FuncPos, p.Value).Errorf("unknown function %q: its arguments are as given", p.Func))
 	}
 	for _, f := range p.Args {
 		name := f.Name
@@ -323,7 +324,9 @@ func (c *argConverter) text(v *Value, kinds cue.Kind) string {
 		return quoteText(v.Str)
 	case kinds == cue.BoolKind:
 		c.uses.imports["strconv"] = true
-		return "strconv.ParseBool(" + c.string(v, c.arg, false, &c.pf.extra) + ")"
+		text := c.string(v, c.arg, false, &c.pf.extra)
+		// Empty text means false.
+		return "[if " + text + ` == "" {false}, if ` + text + ` != "" {strconv.ParseBool(` + text + ")}][0]"
 	}
 	return c.string(v, c.hiddenName(v), kinds == cue.IntKind, &c.pf.extra)
 }

@@ -80,5 +80,8 @@ func quoteTemplate(text string) string {
 	if strings.Contains(text, "\n") {
 		return multiLine(pieces)
 	}
+	if strings.HasPrefix(text, `""`) {
+		return cueLine(pieces)
+	}
 	return quoteWith(pieces, hashes(pieces, `"`))
 }

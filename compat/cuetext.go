@@ -21,9 +21,8 @@ type piece struct {
 	name string
 }
 
-// cueString writes pieces as a CUE string. What has line ends, and ends of lines
-// are not rare, becomes a multi-line raw string; its lines are not indented yet:
-// see indentLines.
+// cueString writes pieces as a CUE string. What has line ends becomes a raw string
+// of several lines, which are not indented yet: see indentLines.
 func cueString(pieces []piece) string {
 	lines, escapes := 0, 0
 	for _, p := range pieces {
@@ -33,7 +32,8 @@ func cueString(pieces []piece) string {
 	if lines > 0 {
 		return multiLine(pieces)
 	}
-	if escapes > 0 {
+	// Behind the delimiter, two quotes would look like that of several lines.
+	if escapes > 0 && !strings.HasPrefix(pieces[0].text, `""`) {
 		return quoteWith(pieces, hashes(pieces, `"`))
 	}
 	return quoteWith(pieces, "")

@@ -10,6 +10,7 @@ import (
 type actionScope struct {
 	// phaseFuncs are the functions that the phases call, by phase.
 	phaseFuncs map[string]string
+	hasDefer   bool
 	deferFunc  string
 	// strict are the paths whose value must exist.
 	strict map[string]bool
@@ -105,7 +106,7 @@ func newScope(a *BlueprintAction) *actionScope {
 		s.declare(cueSelect("phases", p.Name), p)
 	}
 	if a.DeferPhase != nil {
-		s.deferFunc = a.DeferPhase.Func
+		s.hasDefer, s.deferFunc = true, a.DeferPhase.Func
 		s.declare("deferPhase", a.DeferPhase)
 	}
 	strict := map[string]bool{}

@@ -14,7 +14,7 @@ type ScriptOutput struct {
 
 // The commands of Kanister's tool that write an output. The key may be quoted.
 var (
-	outputCommand = regexp.MustCompile(`\bkando\s+(?:-\S+\s+)*output\s+(?:-\S+\s+)*(["']?)([^\s"';|&]+)`)
+	outputCommand = regexp.MustCompile(`\bkando(?:\s+-\S+(?:\s+[^-\s]\S*)??)*\s+output\s+(?:-\S+\s+)*(["']?)([^\s"';|&]+)`)
 	outputFlag    = regexp.MustCompile(`\s(?:--output-name|-o)(?:\s+|=)(["']?)([^\s"';|&]+)`)
 	pushCommand   = regexp.MustCompile(`\bkando\b[^\n]*\blocation\s+push\b`)
 	outputKey     = regexp.MustCompile(`^[a-zA-Z0-9_]+$`)

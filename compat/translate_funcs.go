@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -275,6 +276,37 @@ func not(t *translator, args []term) (term, error) {
 	return term{cue: c.not, not: c.cue, typ: boolType}, err
 }
 
+// joined connects conditions. A template stops at the first that decides, where
+// CUE evaluates all of them: one that could fail gets a guard.
+func (t *translator) joined(conditions []string, operator string) string {
+	last := conditions[len(conditions)-1]
+	for i := len(conditions) - 2; i >= 0; i-- {
+		c := conditions[i]
+		switch {
+		case t.certain(last):
+			last = c + operator + last
+		case operator == " && ":
+			last = "[if " + c + " {" + last + "}, false][0]"
+		default:
+			last = "[if " + c + " {true}, if !(" + c + ") {" + last + "}][0]"
+		}
+	}
+	return last
+}
+
+var cuePath = regexp.MustCompile(`\b(input|phases|deferPhase)\b[\w.\[\]"]*`)
+
+// certain says that a condition reads only what is always there.
+func (t *translator) certain(cue string) bool {
+	for _, path := range cuePath.FindAllString(cue, -1) {
+		option := strings.HasPrefix(path, "input.options.") && !t.uses.strict[path]
+		if !option && !strings.HasPrefix(path, "input.profile.location.") && path != "input.profile.skipSSLVerify" {
+			return false
+		}
+	}
+	return true
+}
+
 // logical is and or or. They give back one of their arguments, which is a boolean
 // only if all of them are.
 func logical(operator string) func(*translator, []term) (term, error) {
@@ -290,7 +322,7 @@ func logical(operator string) func(*translator, []term) (term, error) {
 		if len(args) == 0 {
 			return term{}, kept("and or or without arguments")
 		}
-		v := term{cue: strings.Join(conditions, operator), typ: boolType}
+		v := term{cue: t.joined(conditions, operator), typ: boolType}
 		for _, a := range args {
 			if a.typ.kind != boolParam {
 				v.typ = conditionType

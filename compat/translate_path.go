@@ -29,6 +29,9 @@ func (t *translator) parameter(name string) (term, error) {
 	case "Phases":
 		return term{cue: "phases", typ: phasesType}, nil
 	case "DeferPhase":
+		if !t.scope.hasDefer {
+			return term{}, kept("the action has no deferPhase")
+		}
 		return term{cue: "deferPhase", typ: phaseType(t.scope.deferFunc)}, nil
 	}
 	p, ok := rootType.fields[name]
@@ -45,6 +48,8 @@ func (t *translator) parameter(name string) (term, error) {
 // field is v.name.
 func (t *translator) field(v term, name string) (term, error) {
 	switch {
+	case v.typ == conditionType:
+		return term{}, kept("and and or give back one of several values")
 	case v.typ == phasesType:
 		return term{cue: cueSelect(v.cue, name), typ: phaseType(t.scope.phaseFuncs[name])}, nil
 	case v.typ.kind == openParam || v.open != nil:

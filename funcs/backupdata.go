@@ -44,8 +44,8 @@ type backedUp struct {
 }
 
 // backup stores a path of a container, under a tag of its own.
-func (e *Env) backup(ctx context.Context, at container, repo repository, key, path string) (backedUp, error) {
-	key, err := e.keyForBackup(ctx, key, repo, at)
+func (e *Env) backup(ctx context.Context, at container, repo repository, givenKey, path string) (backedUp, error) {
+	key, err := e.keyForBackup(ctx, givenKey, repo, at)
 	if err != nil {
 		return backedUp{}, err
 	}
@@ -53,7 +53,7 @@ func (e *Env) backup(ctx context.Context, at container, repo repository, key, pa
 	req.Password, req.Path, req.Tag = key, path, rand.String(10)
 	res, err := e.moveData(ctx, at, req)
 	if err != nil {
-		return backedUp{}, err
+		return backedUp{}, e.explainKey(err, givenKey, repo)
 	}
 	made := backedUp{BackupResult: *res.Backup, tag: req.Tag}
 	e.logBackup(at, made)

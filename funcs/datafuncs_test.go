@@ -274,6 +274,21 @@ func TestGeneratedEncryptionKey(t *testing.T) {
 	back := restoreArgs(funcs.Args{"encryptionKey": nil, "backupIdentifier": id, "restorePath": t.TempDir()})
 	run(t, funcs.RestoreData(), d, back)
 
+	otherKey := backupArgs(src, funcs.Args{"encryptionKey": nil, "backupArtifactPrefix": "other"})
+	run(t, funcs.BackupData(), d, backupArgs(src, funcs.Args{"backupArtifactPrefix": "other"}))
+	stray := secret.DeepCopy()
+	stray.Name = "rescue-key-backups-other-6d39b319"
+	stray.ResourceVersion = ""
+	if _, err := secrets.Create(ctx, stray, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := funcs.BackupData().Exec(ctx, d.Env, otherKey); mover.CodeOf(err) != mover.CodeWrongKey || !strings.Contains(err.Error(), stray.Name) {
+		t.Errorf("with a key in the secret that does not fit: %v", err)
+	}
+	if err := secrets.Delete(ctx, stray.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
 	if err := secrets.Delete(ctx, secret.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -130,6 +130,15 @@ func (e *Env) newKey(ctx context.Context, repo repository) (string, error) {
 	return string(secret.Data[keyField]), nil
 }
 
+// explainKey says where a key that does not fit came from, if it was not given.
+func (e *Env) explainKey(err error, given string, repo repository) error {
+	if given != "" || mover.CodeOf(err) != mover.CodeWrongKey {
+		return err
+	}
+	return &mover.Error{Code: mover.CodeWrongKey, Text: fmt.Sprintf(
+		"the key in secret %s/%s was used, because the phase gives no encryptionKey", e.Namespace, keySecretName(repo.path)), Err: err}
+}
+
 // missingKey explains what a user without the Secret can do.
 func (e *Env) missingKey(repo repository) error {
 	return &mover.Error{Code: mover.CodeWrongKey, Text: fmt.Sprintf(

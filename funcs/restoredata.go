@@ -57,7 +57,7 @@ func restoreData(ctx context.Context, env *Env, a restoreDataArgs) (Output, erro
 	return Output{}, env.inDataPod(ctx, a.podWishes, "restore-data-", a.Namespace, a.Image, volumes, func(ctx context.Context, at container) error {
 		res, err := env.moveData(ctx, at, req)
 		if err != nil {
-			return err
+			return env.explainKey(err, a.EncryptionKey, repo)
 		}
 		env.logRestore(res.Restore)
 		return nil

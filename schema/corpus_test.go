@@ -55,14 +55,15 @@ func TestPublishedBlueprints(t *testing.T) {
 			want[file] = true
 		}
 	}
-	definition := legacyBlueprint(t)
+	ctx := cuecontext.New()
+	definition := legacyBlueprint(t, ctx)
 	got := map[string]bool{}
 	for _, file := range files {
 		src, err := yamlenc.Extract(file, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := definition.Unify(definition.Context().BuildFile(src))
+		v := definition.Unify(ctx.BuildFile(src))
 		if err := v.Validate(cue.Concrete(true)); err != nil {
 			got[file] = true
 			t.Logf("%s: %v", filepath.Base(file), err)
@@ -75,13 +76,13 @@ func TestPublishedBlueprints(t *testing.T) {
 }
 
 // legacyBlueprint is what `cue vet -d '#Blueprint' ./kanister` checks against.
-func legacyBlueprint(t *testing.T) cue.Value {
+func legacyBlueprint(t *testing.T, ctx *cue.Context) cue.Value {
 	t.Helper()
 	insts := load.Instances([]string{"./kanister"}, nil)
 	if err := insts[0].Err; err != nil {
 		t.Fatal(err)
 	}
-	return cuecontext.New().BuildInstance(insts[0]).LookupPath(cue.ParsePath("#Blueprint"))
+	return ctx.BuildInstance(insts[0]).LookupPath(cue.ParsePath("#Blueprint"))
 }
 
 func yamlFiles(dir string) ([]string, error) {

@@ -8,6 +8,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/load"
 	"cuelang.org/go/tools/flow"
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +60,23 @@ func TestPhasesAppearWithTheirInputs(t *testing.T) {
 	}
 	if err := v.FillPath(cue.ParsePath("input"), known).Validate(); err == nil {
 		t.Error("the wrong phase was not found")
+	}
+}
+
+// A phase that depends on an input which is not known must not hide mistakes in
+// the others.
+func TestOpenInputsHideNothing(t *testing.T) {
+	v := evaluateSource(t, blueprintOf(`
+		if input.options.full == "yes" {full: {func: "KubeTask", args: {image: "x", command: ["x"]}}}
+		for p in input.statefulSet.pods {"dump-\(p)": {func: "KubeTask", args: {image: "x", command: [p]}}}
+		wrong: {func: "ScaleWorkload", args: replica: 0}
+		right: {func: "ScaleWorkload", args: replicas: 0}`))
+	err := v.Validate()
+	if err == nil || !strings.Contains(err.Error(), "wrong.args.replica: field not allowed") {
+		t.Errorf("found %v", err)
+	}
+	if all := errors.Errors(err); len(all) != 1 {
+		t.Errorf("found %d errors: %v", len(all), all)
 	}
 }
 

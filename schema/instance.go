@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/parser"
 )
 
 // Instance returns the embedded schema package alone, parsed and ready to be built
@@ -19,25 +20,36 @@ func Instance() (*build.Instance, error) { return Embedded().Instance() }
 func (s *Set) Instance() (*build.Instance, error) {
 	inst := build.NewContext().NewInstance("schema", nil)
 	inst.ImportPath = Module + "/schema"
+	files, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f, err := parser.ParseFile(Module+"/schema/"+name, files[name], parser.ParseComments)
+		if err == nil {
+			err = inst.AddSyntax(f)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return inst, inst.Complete()
+}
+
+// files has the sources of the package by file name.
+func (s *Set) files() (map[string][]byte, error) {
+	files := map[string][]byte{}
 	names, err := fs.Glob(FS, "*.cue")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		src, err := FS.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if err := inst.AddFile(Module+"/schema/"+name, src); err != nil {
+		if files[name], err = FS.ReadFile(name); err != nil {
 			return nil, err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.extra)) {
-		if err := inst.AddFile(name, s.extra[name]); err != nil {
-			return nil, err
-		}
-	}
-	return inst, inst.Complete()
+	maps.Copy(files, s.extra)
+	return files, nil
 }
 
 // Owns says whether a file name, as CUE's positions have it, is one of the schema's.

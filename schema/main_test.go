@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,13 +12,10 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
-
 // scratch outlives single tests: the cue command is built there once.
 var scratch string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "schema")
 		if err != nil {

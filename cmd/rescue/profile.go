@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -67,7 +64,7 @@ func profileOfFile(ctx context.Context, path string, fromCluster compat.SecretGe
 			}
 			continue
 		}
-		if s, err := secretOf(doc); err != nil {
+		if s, err := compat.ReadSecret(doc); err != nil {
 			return nil, err
 		} else if s != nil {
 			secrets[s.Namespace+"/"+s.Name] = s
@@ -82,27 +79,4 @@ func profileOfFile(ctx context.Context, path string, fromCluster compat.SecretGe
 		}
 		return fromCluster(ctx, namespace, name)
 	})
-}
-
-// secretOf returns the Secret that a document is, or nil for another object.
-func secretOf(doc *compat.Document) (*compat.Secret, error) {
-	src, err := json.Marshal(doc.Root.Any())
-	if err != nil {
-		return nil, err
-	}
-	var s corev1.Secret
-	if err := json.Unmarshal(src, &s); err != nil {
-		return nil, fmt.Errorf("%s: a Secret that cannot be read: %w", doc.File, err)
-	}
-	if s.Kind != "Secret" || s.APIVersion != "v1" {
-		return nil, nil
-	}
-	data := maps.Clone(s.Data)
-	if data == nil {
-		data = map[string][]byte{}
-	}
-	for key, text := range s.StringData {
-		data[key] = []byte(text)
-	}
-	return &compat.Secret{Meta: compat.Meta{Name: s.Name, Namespace: s.Namespace}, Type: string(s.Type), Data: data}, nil
 }

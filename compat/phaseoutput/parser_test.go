@@ -98,7 +98,7 @@ func errorText(err error) string {
 }
 
 func TestLongLines(t *testing.T) {
-	value := strings.Repeat("päckchen ", 1<<20)
+	value := strings.Repeat("päckchen ", 200_000)
 	text := strings.Repeat("é", maxText)
 	var line bytes.Buffer
 	if err := Write(&line, "big", value); err != nil {
@@ -157,7 +157,7 @@ func TestErrorsHideValues(t *testing.T) {
 func TestMemoryWithoutLineEnds(t *testing.T) {
 	p := NewParser(nil)
 	piece := bytes.Repeat([]byte("#"), 10_000)
-	for range 1000 {
+	for range 100 {
 		if _, err := p.Write(piece); err != nil {
 			t.Fatal(err)
 		}

@@ -52,8 +52,8 @@ func (p Patience) with(reason string) time.Duration {
 		return p.Image
 	case corev1.PodReasonUnschedulable:
 		return p.Unschedulable
-	case corev1.PodReasonSchedulingGated:
-		return p.Start // a queue holds the pod back on purpose
+	case corev1.PodReasonSchedulingGated, "CrashLoopBackOff":
+		return p.Start // on purpose: by a queue, or by a restartPolicy in podOverride
 	}
 	return p.Config
 }
@@ -91,12 +91,19 @@ func (a *alarm) note(trouble *PodError) {
 }
 
 func (a *alarm) expire() {
-	a.mu.Lock()
-	trouble := a.trouble
-	a.mu.Unlock()
-	if trouble != nil && !a.helped(trouble) {
+	trouble := a.present()
+	if trouble == nil || a.helped(trouble) {
+		return
+	}
+	if trouble = a.present(); trouble != nil { // it may have passed meanwhile
 		a.ring(trouble)
 	}
+}
+
+func (a *alarm) present() *PodError {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.trouble
 }
 
 // quiet stops the timer. The caller holds the lock.

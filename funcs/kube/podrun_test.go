@@ -35,14 +35,16 @@ type cluster struct {
 	*fake.Clientset
 	mu     sync.Mutex
 	graces []int64
+	pod    string // name of the last pod that was created
 }
 
 func newCluster(t *testing.T, statuses ...corev1.PodStatus) *cluster {
 	t.Helper()
 	c := &cluster{Clientset: fake.NewClientset()}
 	c.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
-		if pod, ok := a.(clienttesting.CreateAction).GetObject().(*corev1.Pod); ok && len(statuses) > 0 {
-			pod.Status, pod.Spec.NodeName = statuses[0], "node1"
+		pod := a.(clienttesting.CreateAction).GetObject().(*corev1.Pod)
+		c.pod, pod.Status, pod.Spec.NodeName = pod.Name, statuses[0], "node1"
+		if len(statuses) > 1 {
 			go c.later(t, pod.DeepCopy(), statuses[1:])
 		}
 		return false, nil, nil
@@ -58,7 +60,7 @@ func newCluster(t *testing.T, statuses ...corev1.PodStatus) *cluster {
 
 // later waits until the runner watches the pod, and then goes through the statuses.
 func (c *cluster) later(t *testing.T, pod *corev1.Pod, statuses []corev1.PodStatus) {
-	for !c.watched() {
+	for !c.watched() && t.Context().Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
 	for _, status := range statuses {
@@ -227,16 +229,10 @@ func TestRunCreateFails(t *testing.T) {
 func TestRunNeverStarts(t *testing.T) {
 	cl := newCluster(t, status(corev1.PodPending))
 	cl.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
-		list := &corev1.EventList{}
-		for _, a := range cl.Actions() {
-			if create, ok := a.(clienttesting.CreateAction); ok {
-				name := create.GetObject().(*corev1.Pod).Name
-				list.Items = []corev1.Event{{
-					InvolvedObject: corev1.ObjectReference{Name: name}, Type: corev1.EventTypeWarning,
-					Reason: "FailedMount", Message: "volume is in use",
-				}}
-			}
-		}
+		list := &corev1.EventList{Items: []corev1.Event{{
+			InvolvedObject: corev1.ObjectReference{Name: cl.pod}, Type: corev1.EventTypeWarning,
+			Reason: "FailedMount", Message: "volume is in use",
+		}}}
 		return true, list, nil
 	})
 	r := cl.runner(textLogs{})

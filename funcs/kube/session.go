@@ -33,15 +33,16 @@ func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 	logCtx, stopLog := context.WithCancel(workCtx)
 	defer stopLog()
 	logs := make(chan error, 1)
+	pod := s.last
 	go func() {
-		err := s.Logs.Follow(logCtx, s.last.Namespace, s.last.Name, s.job.Containers[0], out)
+		err := s.Logs.Follow(logCtx, pod.Namespace, pod.Name, s.job.Containers[0], out)
 		if err != nil {
 			abort() // without its log, the outputs are lost: no use in going on
 		}
 		logs <- err
 	}()
-	last, err := s.Ended(workCtx, s.last, s.job)
-	s.last = last
+	var err error
+	s.last, err = s.Ended(workCtx, pod, s.job)
 	if err != nil {
 		drain := time.AfterFunc(drainTime(err), stopLog)
 		defer drain.Stop()
@@ -53,7 +54,7 @@ func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case logErr != nil:
-		return fmt.Errorf("log of pod %s/%s: %w", last.Namespace, last.Name, logErr)
+		return fmt.Errorf("log of pod %s/%s: %w", pod.Namespace, pod.Name, logErr)
 	}
 	return err
 }

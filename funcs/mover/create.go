@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/blob/filesystem"
 	"github.com/kopia/kopia/repo/format"
 	"golang.org/x/crypto/scrypt"
 )
@@ -31,6 +33,9 @@ func create(ctx context.Context, loc Location) error {
 	if err != nil {
 		return err
 	}
+	if err := makeDirectory(conn); err != nil {
+		return failure(CodeDenied, err, "no repository can be made at %s", loc)
+	}
 	st, err := blob.NewStorage(ctx, conn, true)
 	if err != nil {
 		return explain(ctx, loc, err)
@@ -43,6 +48,16 @@ func create(ctx context.Context, loc Location) error {
 		err = awaitOther(ctx, st, err)
 	}
 	return explain(ctx, loc, errors.Join(err, st.Close(ctx)))
+}
+
+// makeDirectory makes that of a repository in a directory. kopia would do so too,
+// but not report why it failed.
+func makeDirectory(conn blob.ConnectionInfo) error {
+	opt, ok := conn.Config.(*filesystem.Options)
+	if !ok {
+		return nil
+	}
+	return os.MkdirAll(opt.Path, opt.DirectoryMode)
 }
 
 // deriveOptions stretches the password as kopia itself does before it encrypts

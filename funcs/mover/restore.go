@@ -53,8 +53,8 @@ func (r *kopiaRepository) write(ctx context.Context, entry fs.Entry, out *output
 	}
 	// The root itself may be a link that the user set up, to a mount for example.
 	if _, isDir := entry.(fs.Directory); isDir {
-		if real, err := filepath.EvalSymlinks(out.root); err == nil {
-			out.root = real
+		if resolved, err := filepath.EvalSymlinks(out.root); err == nil {
+			out.root = resolved
 		}
 	}
 	report := newReporter(req.Progress)

@@ -89,11 +89,16 @@ func (r *kopiaRepository) manifests(ctx context.Context, tags map[string]string)
 	if err != nil {
 		return nil, err
 	}
-	mans, err := snapshot.LoadSnapshots(ctx, r.DirectRepository, ids)
-	if err != nil {
-		return nil, err
+	var mans []*snapshot.Manifest
+	for _, id := range ids { // snapshot.LoadSnapshots drops those it cannot read
+		m, err := snapshot.LoadSnapshot(ctx, r.DirectRepository, id)
+		if err != nil {
+			return nil, err
+		}
+		if m.IncompleteReason == "" {
+			mans = append(mans, m)
+		}
 	}
-	mans = slices.DeleteFunc(mans, func(m *snapshot.Manifest) bool { return m.IncompleteReason != "" })
 	slices.SortFunc(mans, func(a, b *snapshot.Manifest) int { return a.StartTime.ToTime().Compare(b.StartTime.ToTime()) })
 	return mans, nil
 }

@@ -24,15 +24,15 @@ type source struct {
 
 // open returns the entry at path. A link at the path itself is followed.
 func (s *source) open(path string) (fs.Entry, error) {
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Lstat(real)
+	info, err := os.Lstat(resolved)
 	if err != nil {
 		return nil, err
 	}
-	e := s.entry(real, filepath.Base(path), info)
+	e := s.entry(resolved, filepath.Base(path), info)
 	if e == nil {
 		return nil, fmt.Errorf("%s is neither a directory nor a file", path)
 	}

@@ -160,6 +160,7 @@ func (c *Cluster) loadObjects(files *objectFiles) error {
 		if err != nil {
 			return fmt.Errorf("saved objects: %s: %w", s.path, err)
 		}
+		forgetReadiness(s.obj)
 		c.store.load(r, s.obj)
 	}
 	return c.makeOwnObjects()

@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,10 @@ func awaitPod(t *testing.T, env *funcs.Env, namespace, name string, wanted func(
 		if pod, ok := e.Object.(*corev1.Pod); ok {
 			last = pod
 		}
-		return e.Type != watch.Deleted && wanted(last), nil
+		if is := e.Type != watch.Deleted && wanted(last); is || !finished(last) {
+			return is, nil
+		}
+		return false, errors.New("the pod has ended")
 	})
 	if err != nil {
 		t.Fatalf("%v; the pod's last status: %+v", err, last.Status)

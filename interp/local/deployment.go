@@ -56,7 +56,7 @@ func (m *manager) rollOut(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, curre
 		if rs == current {
 			continue
 		}
-		gone = gone && rs.Status.Replicas == 0 && *rs.Spec.Replicas == 0
+		gone = gone && rs.Status.Replicas == 0 && terminating(rs) == 0 && *rs.Spec.Replicas == 0
 		if err := m.scaleSet(rs, 0, ""); err != nil {
 			return err
 		}
@@ -77,6 +77,13 @@ func (m *manager) rollOut(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, curre
 		return err
 	}
 	return m.annotateRevision(d, own)
+}
+
+func terminating(rs *appsv1.ReplicaSet) int32 {
+	if n := rs.Status.TerminatingReplicas; n != nil {
+		return *n
+	}
+	return 0
 }
 
 func revisionOf(rs *appsv1.ReplicaSet) int {
@@ -146,8 +153,10 @@ func (m *manager) annotateRevision(d *appsv1.Deployment, revision int) error {
 }
 
 func (m *manager) deploymentStatus(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, current *appsv1.ReplicaSet) error {
-	s := appsv1.DeploymentStatus{ObservedGeneration: d.Generation}
+	ending := int32(0)
+	s := appsv1.DeploymentStatus{ObservedGeneration: d.Generation, TerminatingReplicas: &ending}
 	for _, rs := range sets {
+		ending += terminating(rs)
 		s.Replicas += rs.Status.Replicas
 		s.ReadyReplicas += rs.Status.ReadyReplicas
 		s.AvailableReplicas += rs.Status.AvailableReplicas

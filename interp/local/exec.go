@@ -223,10 +223,12 @@ func (s *streams) abort() error {
 // caller has not given yet is not waited for; an error of the caller's reader is
 // one, if it is known by now.
 func (s *streams) finish() error {
-	var errs []error
-	for _, c := range s.copies {
-		errs = append(errs, c.finish())
+	errs := make([]error, len(s.copies))
+	var both sync.WaitGroup
+	for i, c := range s.copies {
+		both.Go(func() { errs[i] = c.finish() })
 	}
+	both.Wait()
 	if s.inErr != nil {
 		errs = append(errs, ignoreClosed(s.inputs.Close()))
 		select {

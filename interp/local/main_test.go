@@ -1,6 +1,7 @@
 package local
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -8,5 +9,8 @@ import (
 
 func TestMain(m *testing.M) {
 	ContainerMain()
+	if dir := os.Getenv(holdEnv); dir != "" {
+		holdCluster(dir)
+	}
 	goleak.VerifyTestMain(m)
 }

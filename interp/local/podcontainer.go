@@ -71,7 +71,7 @@ func (w *podWorker) plan(c *corev1.Container) (containerPlan, error) {
 	spec := sandboxSpec{
 		Mode: w.k.c.mode, Base: w.k.c.dirs.base, Program: w.k.c.program,
 		Hostname: hostname(w.pod), Hosts: w.hosts(),
-		Hide: w.k.c.hidden, Volumes: volumes, Mounts: mountsOf(c),
+		Hide: w.k.c.hidden, Volumes: volumes, Mounts: mountsOf(c), WorkDir: c.WorkingDir,
 	}
 	store := w.k.c.dirs.objectStore
 	spec.Volumes = append(spec.Volumes, volumeSpec{Name: objectStoreVolume, Dir: store})

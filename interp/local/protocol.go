@@ -12,6 +12,9 @@ import (
 // first process of a container.
 const containerArg = "__container"
 
+// binDir is where a container finds rescue and kando.
+const binDir = "/run/rescue/bin"
+
 // maxMessage bounds a message, so that a broken peer cannot make us allocate
 // without end. A pod's environment and its secret volumes travel in one message.
 const maxMessage = 64 << 20
@@ -56,7 +59,10 @@ type sandboxSpec struct {
 	Hide    []string     `json:"hide,omitempty"`
 	Volumes []volumeSpec `json:"volumes,omitempty"`
 	Mounts  []mountSpec  `json:"mounts,omitempty"`
-	Hosts   string       `json:"hosts,omitempty"`
+	// WorkDir is made if the container has no such directory.
+	WorkDir string `json:"workDir,omitempty"`
+	// Hosts is the container's /etc/hosts.
+	Hosts string `json:"hosts,omitempty"`
 }
 
 // volumeSpec is a directory of the host, or files that exist in the container only.

@@ -24,9 +24,11 @@ func (m *manager) replicaSet(namespace, name string) error {
 		return err
 	}
 	available := count(active, ready)
+	ending := count(pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp != nil })
 	return m.c.writeStatus(m.c.must(replicaSetsGVR), rs, appsv1.ReplicaSetStatus{
 		Replicas: int32(len(active)), FullyLabeledReplicas: int32(len(active)),
 		ReadyReplicas: available, AvailableReplicas: available, ObservedGeneration: rs.Generation,
+		TerminatingReplicas: &ending,
 	})
 }
 

@@ -13,12 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where things are while the container's root is built. The old root goes away
+// oldRoot is where the host's root is while the container's is built. It goes away
 // before the container's first program starts.
-const (
-	oldRoot = "/.oldroot"
-	binDir  = "/run/rescue/bin"
-)
+const oldRoot = "/.oldroot"
 
 // A rootBuilder makes the root file system of a container, in a mount namespace
 // of its own.
@@ -44,6 +41,7 @@ func (b rootBuilder) build() error {
 		{"show the program", b.showProgram},
 		{"make volumes", b.makeVolumes},
 		{"mount volumes", b.mountVolumes},
+		{"make the working directory", b.makeWorkDir},
 		{"leave the host's root", leaveOldRoot},
 	}
 	for _, s := range steps {

@@ -74,6 +74,13 @@ func (b rootBuilder) mountVolume(m mountSpec) error {
 	return errors.Join(err, unix.Close(fd))
 }
 
+func (b rootBuilder) makeWorkDir() error {
+	if b.spec.WorkDir == "" {
+		return nil
+	}
+	return ensureDir(b.spec.WorkDir)
+}
+
 func mountOver(source, target string, isDir, readOnly bool) error {
 	ensure := ensureFile
 	if isDir {

@@ -156,7 +156,8 @@ func (s *supervisor) start(r request) message {
 	if err != nil {
 		return refused(exitNotFound, err)
 	}
-	if err := os.MkdirAll(r.Process.Dir, 0o755); err != nil {
+	// The kernel would blame the program for a directory that is missing.
+	if _, err := os.Stat(r.Process.Dir); err != nil {
 		return refused(exitNotExecutable, fmt.Errorf("working directory: %w", err))
 	}
 	pid, err := syscall.ForkExec(path, r.Process.Args, s.attributes(r))

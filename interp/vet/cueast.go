@@ -30,6 +30,9 @@ const maxDescent = 64
 // locate lists the places in the user's files that give a value to path: fields
 // whose names match first, then those whose names are computed.
 func locate(files []*ast.File, path []string) []place {
+	if len(path) == 0 {
+		return nil
+	}
 	var l locator
 	for _, f := range files {
 		l.decls(f.Decls, path, true, 0)
@@ -152,7 +155,22 @@ func matchLabel(label ast.Label, name string) labelMatch {
 	case err == nil:
 		return labelOther
 	}
+	if i, ok := label.(*ast.Interpolation); ok && !fits(i, name) {
+		return labelOther
+	}
 	return labelComputed
+}
+
+// fits tells whether a name begins and ends as the interpolation does.
+func fits(i *ast.Interpolation, name string) bool {
+	first, ok := i.Elts[0].(*ast.BasicLit)
+	last, ok2 := i.Elts[len(i.Elts)-1].(*ast.BasicLit)
+	if !ok || !ok2 || !strings.HasPrefix(first.Value, `"`) || strings.HasPrefix(first.Value, `"""`) {
+		return true
+	}
+	prefix := strings.TrimSuffix(first.Value[1:], `\(`)
+	suffix := strings.TrimSuffix(strings.TrimPrefix(last.Value, ")"), `"`)
+	return strings.HasPrefix(name, prefix) && strings.HasSuffix(name, suffix)
 }
 
 // enclosing lists the nodes of f that contain pos, the outermost first.
@@ -176,15 +194,22 @@ func enclosing(f *ast.File, pos token.Pos) []ast.Node {
 // replace puts an expression that says nothing in the place of target, so that the
 // mistake in it neither hides others nor causes more.
 func replace(files []*ast.File, target ast.Expr) bool {
+	top := ast.NewPredeclared("_")
+	top.NamePos = target.Pos()
+	return replaceBy(files, target, top)
+}
+
+func replaceBy(files []*ast.File, target, by ast.Expr) bool {
 	done := false
 	for _, f := range files {
 		astutil.Apply(f, func(c astutil.Cursor) bool {
-			if done || c.Node() != ast.Node(target) {
-				return !done
+			if _, fixed := c.Node().(*ast.ImportSpec); done || fixed {
+				return false
 			}
-			top := ast.NewPredeclared("_")
-			top.NamePos = target.Pos()
-			c.Replace(top)
+			if c.Node() != ast.Node(target) {
+				return true
+			}
+			c.Replace(by)
 			done = true
 			return false
 		}, nil)

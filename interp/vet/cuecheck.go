@@ -21,22 +21,31 @@ const maxRounds = 100
 // there is nothing new: CUE reports some mistakes only once others are gone.
 func checkCUE(u Unit) []Finding {
 	pkg, err := loadPackage(u)
-	c := &cueChecker{pkg: pkg, unit: u, seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}}
+	c := &cueChecker{pkg: pkg, unit: u, seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, noInput: map[string]Finding{}}
 	if pkg.inst == nil || len(pkg.inst.Files) == 0 || err != nil {
 		c.loadErrors(err)
 		return c.findings
 	}
+	c.files = pkg.files()
+	c.evaluate()
+	c.rules()
+	c.branches()
+	for _, f := range c.noInput {
+		c.add(f)
+	}
+	return c.findings
+}
+
+// evaluate goes on until an evaluation brings nothing new.
+func (c *cueChecker) evaluate() {
 	for range maxRounds {
 		// A build leaves its errors in the instance.
-		pkg.inst.ResolutionErr, pkg.inst.Err = nil, nil
-		c.root = cuecontext.New().BuildInstance(pkg.inst)
-		c.files = pkg.files()
+		c.pkg.inst.ResolutionErr, c.pkg.inst.Err = nil, nil
+		c.root = cuecontext.New().BuildInstance(c.pkg.inst)
 		if !c.round(c.root.Validate(cue.Concrete(false))) {
-			break
+			return
 		}
 	}
-	c.rules()
-	return c.findings
 }
 
 type cueChecker struct {
@@ -50,24 +59,48 @@ type cueChecker struct {
 	met  map[string]int
 	// artifactsUnknown are the actions whose artifactsFrom leads nowhere.
 	artifactsUnknown map[string]bool
+	// noInput has the first use of inputs in each action that does not bring them
+	// into scope.
+	noInput map[string]Finding
 }
 
 // round turns the errors of one evaluation into findings and takes out what caused
 // them. It reports whether there was anything to take out.
 func (c *cueChecker) round(err error) bool {
 	progress := false
-	for _, m := range mistakes(err) {
-		key := strings.Join(m.path, "\x00") + m.text
+	for _, m := range rootCauses(mistakes(err)) {
+		key := m.key() + m.text
 		c.met[key]++
-		switch c.met[key] {
-		case 1:
+		switch {
+		case c.follows(m):
+		case c.met[key] == 1:
 			progress = c.classify(m) || c.blankNearest(m.path) || progress
-		case 2:
+		case c.met[key] == 2:
 			// Taking it out did not help: take out more.
 			progress = c.blankNearest(m.path) || progress
 		}
 	}
 	return progress
+}
+
+// rootCauses leaves out what may follow from an unknown kind: the inputs depend on
+// it.
+func rootCauses(list []mistake) []mistake {
+	kinds := slices.DeleteFunc(slices.Clone(list), func(m mistake) bool { return !contains(m.path, "_kind") })
+	if len(kinds) > 0 {
+		return kinds
+	}
+	return list
+}
+
+// phaseFields are those that every phase may have.
+var phaseFields = []string{"name", "func", "args", "output", "objects", "secrets", "configMaps", "timeout", "retry", "after"}
+
+// follows tells what CUE says only because the action's phases have some other
+// mistake: that a phase may not have its fields.
+func (c *cueChecker) follows(m mistake) bool {
+	n := len(m.path)
+	return n > 2 && m.path[n-3] == "phases" && strings.HasSuffix(m.text, "field not allowed") && slices.Contains(phaseFields, m.path[n-1])
 }
 
 // blankNearest takes out the smallest part around a path that the user wrote, but
@@ -96,10 +129,7 @@ func mistakes(err error) []mistake {
 	index := map[string]int{}
 	for _, e := range errors.Errors(err) {
 		m := newMistake(e)
-		key := strings.Join(m.path, "\x00")
-		if len(m.path) == 0 {
-			key = m.pos.String() + m.text
-		}
+		key := m.key()
 		if i, ok := index[key]; ok {
 			list[i].join(m)
 			continue
@@ -110,6 +140,15 @@ func mistakes(err error) []mistake {
 	return slices.DeleteFunc(slices.Clone(list), func(m mistake) bool {
 		return slices.ContainsFunc(list, func(other mistake) bool { return other.covers(m) })
 	})
+}
+
+// key tells mistakes apart: by the path, and for references, of which one value may
+// have several, by the place.
+func (m mistake) key() string {
+	if len(m.path) == 0 || strings.HasPrefix(m.text, "reference ") || strings.HasPrefix(m.text, "undefined field: ") {
+		return strings.Join(m.path, "\x00") + m.pos.String() + m.text
+	}
+	return strings.Join(m.path, "\x00")
 }
 
 func newMistake(e errors.Error) mistake {
@@ -197,16 +236,18 @@ func (c *cueChecker) add(f Finding) {
 }
 
 // addAt keeps a finding about the node, at the path inside the blueprint.
-func (c *cueChecker) addAt(n ast.Node, path []string, f Finding) {
+func (c *cueChecker) addAt(n ast.Node, path []string, f Finding) { c.add(c.placed(n, path, f)) }
+
+// placed gives a finding its place.
+func (c *cueChecker) placed(n ast.Node, path []string, f Finding) Finding {
 	f.Path = blueprintPath(path)
 	if n != nil {
 		if src := c.pkg.source(n.Pos()); src != nil {
-			c.add(src.at(nodeSpan(n), f))
-			return
+			return src.at(nodeSpan(n), f)
 		}
 	}
 	f.File = c.unit.Files[0].Name
-	c.add(f.complete())
+	return f.complete()
 }
 
 // blueprintPath leaves out the field that holds the blueprint.
@@ -259,8 +300,11 @@ func (c *cueChecker) lookup(path ...string) cue.Value {
 // optionalField looks among the fields by name: a lookup of an optional field also
 // succeeds where the struct merely has a pattern.
 func optionalField(v cue.Value, name string) cue.Value {
-	if i, ok := index(name); ok {
+	if i, ok := index(name); ok && v.Exists() {
 		return v.LookupPath(cue.MakePath(cue.Index(i)))
+	}
+	if !v.Exists() {
+		return cue.Value{}
 	}
 	it, err := v.Fields(cue.Optional(true))
 	for err == nil && it.Next() {
@@ -273,6 +317,9 @@ func optionalField(v cue.Value, name string) cue.Value {
 
 // fieldNames lists the regular and optional fields of v but those in except.
 func fieldNames(v cue.Value, except ...string) []string {
+	if !v.Exists() {
+		return nil
+	}
 	it, err := v.Fields(cue.Optional(true))
 	if err != nil {
 		return nil
@@ -288,6 +335,9 @@ func fieldNames(v cue.Value, except ...string) []string {
 
 // givenFields lists the regular fields of v: those that have a value.
 func givenFields(v cue.Value) []string {
+	if !v.Exists() {
+		return nil
+	}
 	it, err := v.Fields()
 	if err != nil {
 		return nil

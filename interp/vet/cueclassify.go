@@ -71,8 +71,14 @@ func (c *cueChecker) unknownFunction(at []string) bool {
 func (c *cueChecker) unknownKind(at []string) bool {
 	kind := c.text(at...)
 	f := Finding{Rule: ruleUnknownKind, Message: fmt.Sprintf("unknown kind %q", kind)}
-	c.addAt(c.valueNode(at...), at, f.hint(kind, "kinds", objectKinds[:]))
-	return c.blank(at)
+	f = f.hint(kind, "kinds", objectKinds[:])
+	c.addAt(c.valueNode(at...), at, f)
+	places := locate(c.files, at)
+	if len(places) == 0 || f.Replacement == "" {
+		return c.blank(at)
+	}
+	// Go on with the kind that was meant, which has the inputs that are read.
+	return replaceBy(c.files, places[0].value, ast.NewString(f.Replacement))
 }
 
 func (c *cueChecker) unknownAction(at []string) bool {
@@ -236,7 +242,7 @@ func (c *cueChecker) unknownName(name string, parent []string) Finding {
 	f := Finding{Rule: ruleUnknownField, Message: fmt.Sprintf("unknown field %q", name)}
 	if what := fieldOwner(parent); what != "" {
 		// The schema sets the names of actions and phases.
-		names = slices.DeleteFunc(names, func(s string) bool { return s == "name" && strings.HasPrefix(what, "a") && what != last })
+		names = slices.DeleteFunc(names, func(s string) bool { return s == "name" && (what == "a phase" || what == "an action") })
 		f.Message = fmt.Sprintf("%s has no field %q", what, name)
 	}
 	return f.hint(name, "fields", names)

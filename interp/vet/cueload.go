@@ -33,7 +33,7 @@ func loadPackage(u Unit) (*cuePackage, errors.Error) {
 	}
 	var args []string
 	for _, f := range u.Files {
-		path := f.path()
+		path := cuePath(f)
 		overlay[path] = load.FromBytes(f.Data)
 		p.sources[path] = newSource(f.Name, f.Data)
 		args = append(args, path)
@@ -41,6 +41,14 @@ func loadPackage(u Unit) (*cuePackage, errors.Error) {
 	p.inst = load.Instances(args, &load.Config{Dir: dir, Overlay: overlay})[0]
 	p.addImports(p.inst, filepath.Dir(u.Files[0].Name), dir, map[*build.Instance]bool{})
 	return p, p.inst.Err
+}
+
+// cuePath is where CUE finds the file: by its rules a CUE file is named so.
+func cuePath(f File) string {
+	if path := f.path(); filepath.Ext(path) == ".cue" {
+		return path
+	}
+	return f.path() + ".cue"
 }
 
 // addImports makes the user's own packages known, which the unit imports: a
@@ -98,49 +106,4 @@ func (p *cuePackage) files() []*ast.File {
 // source returns the user's file that pos lies in, or nil.
 func (p *cuePackage) source(pos token.Pos) *source {
 	return p.sources[pos.Filename()]
-}
-
-// importsSchema tells blueprints from other CUE.
-func (p *cuePackage) importsSchema() bool {
-	for _, f := range p.inst.Files {
-		for spec := range f.ImportSpecs() {
-			if strings.HasPrefix(strings.Trim(spec.Path.Value, `"`), schema.Module+"/schema") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// moduleOverlay puts the schema into the module that dir belongs to. A folder that
-// belongs to none becomes one.
-func moduleOverlay(dir string) (map[string]load.Source, error) {
-	root, module := findModule(dir)
-	if root == "" {
-		overlay, err := schema.Overlay(dir)
-		if err == nil {
-			overlay[filepath.Join(dir, "cue.mod", "module.cue")] = load.FromString(module)
-		}
-		return overlay, err
-	}
-	if strings.Contains(module, `"`+schema.Module+`@`) && !strings.Contains(module, "deps") {
-		// This is the schema's own module.
-		return map[string]load.Source{}, nil
-	}
-	return schema.Overlay(root)
-}
-
-// findModule looks for cue.mod/module.cue in dir and above, and returns its text.
-func findModule(dir string) (root, module string) {
-	for {
-		src, err := os.ReadFile(filepath.Join(dir, "cue.mod", "module.cue"))
-		if err == nil {
-			return dir, string(src)
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", "module: \"blueprint.local\"\nlanguage: version: \"v0.17.0\"\n"
-		}
-		dir = parent
-	}
 }

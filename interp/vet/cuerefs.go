@@ -31,7 +31,29 @@ func (c *cueChecker) undefinedField(m mistake) bool {
 		return c.wrongValue(m)
 	}
 	owner := c.resolve(m.path, chain(operand))
+	if n := len(owner); n > 0 && owner[n-1] == "phases" && len(locate(c.files, sub(owner, name))) > 0 {
+		// The phase is there, but something else in the action is wrong.
+		return false
+	}
 	c.addAt(part, m.path, c.selectionFinding(name, owner))
+	return c.blankReference(nodes, whole)
+}
+
+// blankReference takes a reference out. In the clause of a comprehension that means
+// that its body is not evaluated here: it is a branch then.
+func (c *cueChecker) blankReference(nodes []ast.Node, whole ast.Expr) bool {
+	for i := len(nodes) - 1; i >= 0; i-- {
+		switch n := nodes[i].(type) {
+		case *ast.IfClause:
+			n.Condition = ast.NewBool(false)
+			return true
+		case *ast.ForClause:
+			n.Source = ast.NewList()
+			return true
+		case *ast.StructLit:
+			return replace(c.files, whole)
+		}
+	}
 	return replace(c.files, whole)
 }
 
@@ -96,7 +118,7 @@ func (c *cueChecker) resolve(path, names []string) []string {
 	if len(names) == 0 {
 		return nil
 	}
-	for n := len(path) - 1; n >= 0; n-- {
+	for n := len(path); n >= 0; n-- {
 		if at := sub(path[:n], names[0]); c.lookup(at...).Exists() {
 			return append(at, names[1:]...)
 		}
@@ -181,14 +203,26 @@ func (c *cueChecker) undefinedName(m mistake) bool {
 	}
 	path := c.pathOf(nodes)
 	f := Finding{Rule: ruleUnknownReference, Message: fmt.Sprintf("%q is not defined", name.Name)}
-	if name.Name == "input" {
-		f.Rule = ruleUnknownInput
-		f.Suggestion = "write `input: _` in the action: it brings the inputs into scope"
+	if name.Name == "input" && len(path) > 2 {
+		c.inputNotInScope(name, path)
 	} else {
-		f = f.hint(name.Name, "names in reach", namesInReach(nodes))
+		c.addAt(name, path, f.hint(name.Name, "names in reach", namesInReach(nodes)))
 	}
-	c.addAt(name, path, f)
-	return replace(c.files, whole)
+	return c.blankReference(nodes, whole)
+}
+
+// inputNotInScope notes the first use of inputs in an action without `input: _`: all
+// of them have the one cause.
+func (c *cueChecker) inputNotInScope(name *ast.Ident, path []string) {
+	f := c.placed(name, path, Finding{
+		Rule:       ruleUnknownInput,
+		Message:    `"input" is not defined`,
+		Suggestion: "write `input: _` in the action: it brings the inputs into scope",
+	})
+	action := strings.Join(path[:3], "\x00")
+	if first, ok := c.noInput[action]; !ok || compare(f, first) < 0 {
+		c.noInput[action] = f
+	}
 }
 
 // pathOf is the path of the innermost field among the nodes.

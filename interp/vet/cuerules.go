@@ -57,6 +57,7 @@ func (c *cueChecker) blueprintRules(field string) {
 		for i := range a.phases {
 			a.checkPhase(i)
 		}
+		a.checkPhaseNames()
 		a.checkArtifacts(c.writtenArtifacts(actions))
 	}
 }
@@ -121,6 +122,39 @@ func (a *cueAction) checkOrder(reader int, n ast.Node, names []string) {
 		f.Message, f.Suggestion = fmt.Sprintf("phase %q reads its own output", names[0]), ""
 	}
 	a.addAt(n, sub(a.path, "phases", a.phases[reader]), f)
+}
+
+// checkPhaseNames finds phases.NAME of phases that the action does not have.
+func (a *cueAction) checkPhaseNames() {
+	at := sub(a.path, "phases")
+	for _, p := range locate(a.files, a.path) {
+		walkChains(p.value, func(n ast.Node, names []string) {
+			if names[0] != "phases" || slices.Contains(a.phases, names[1]) || len(locate(a.files, sub(at, names[1]))) > 0 {
+				return
+			}
+			a.addAt(lastPart(n, 2), a.pathOf(a.nodesAt(n.Pos())), a.selectionFinding(names[1], at))
+		})
+	}
+}
+
+// lastPart is the last name of the first count names of a selection.
+func lastPart(n ast.Node, count int) ast.Node {
+	for {
+		switch e := n.(type) {
+		case *ast.SelectorExpr:
+			if len(chain(e)) == count {
+				return e.Sel
+			}
+			n = e.X
+		case *ast.IndexExpr:
+			if len(chain(e)) == count {
+				return e.Index
+			}
+			n = e.X
+		default:
+			return n
+		}
+	}
 }
 
 // checkObject finds Secrets and ConfigMaps that a phase does not declare. CUE cannot,

@@ -98,3 +98,23 @@ func TestNothingFound(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkCUE checks one native blueprint.
+func BenchmarkCUE(b *testing.B) { benchmark(b, "testdata/ok/common.cue") }
+
+// BenchmarkYAML checks one legacy blueprint.
+func BenchmarkYAML(b *testing.B) { benchmark(b, "testdata/ok/common.yaml") }
+
+func benchmark(b *testing.B, path string) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := File{Name: path, Data: data}
+	unit := Unit{Language: languageOf(f), Files: []File{f}}
+	for b.Loop() {
+		if findings := Check(unit); len(findings) > 0 {
+			b.Fatal(findings)
+		}
+	}
+}

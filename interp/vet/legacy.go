@@ -33,6 +33,8 @@ func checkYAML(u Unit) []Finding {
 type legacyChecker struct {
 	src      *source
 	findings []Finding
+	// functions of templates, once they are asked for.
+	functions []string
 }
 
 // parseErrors reports what keeps the file from being read.

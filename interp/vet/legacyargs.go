@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/schema"
@@ -183,8 +184,10 @@ func (t typeChecker) list(v *compat.Value, arg schema.Arg, path string) {
 	if v.Kind != compat.List {
 		return
 	}
-	if ok, _ := acceptsAny(arg.Value, []any{[]string{}}); len(v.Items) == 0 && !ok {
-		t.mismatch(v, arg.Name, "at least one item", path)
+	if len(v.Items) == 0 {
+		if ok, _ := acceptsAny(arg.Value, []any{[]string{}}); !ok {
+			t.mismatch(v, arg.Name, "at least one item", path)
+		}
 	}
 	for i, item := range v.Items {
 		if item.Kind == compat.List || item.Kind == compat.Map {
@@ -311,7 +314,8 @@ func booleans(v *compat.Value) []any {
 // the schema says that it wants.
 func acceptsAny(constraint cue.Value, values []any) (ok bool, expected string) {
 	for _, v := range values {
-		err := constraint.Unify(constraint.Context().Encode(v)).Validate(cue.Concrete(true))
+		// The value's own context is dropped with it; the schema's would only grow.
+		err := constraint.Unify(cuecontext.New().Encode(v)).Validate(cue.Concrete(true))
 		if err == nil {
 			return true, ""
 		}

@@ -165,13 +165,21 @@ func (t template) lineOf(te *compat.TemplateError) (start, end int) {
 // builtinFunctions are those that templates have by themselves.
 var builtinFunctions = strings.Fields("and break call continue eq ge gt html index js le len lt ne not or print printf println slice urlquery")
 
+// templateFunctions lists all functions that templates can call.
+func (c *legacyChecker) templateFunctions() []string {
+	if c.functions == nil {
+		c.functions = append(compat.TemplateFuncs(), builtinFunctions...)
+	}
+	return c.functions
+}
+
 func (t template) function(call compat.TemplateCall) {
-	known := compat.TemplateFuncs()
-	if slices.Contains(builtinFunctions, call.Name) || slices.Contains(known, call.Name) {
+	known := t.templateFunctions()
+	if slices.Contains(known, call.Name) {
 		return
 	}
 	f := Finding{Rule: ruleTemplateFunction, Message: fmt.Sprintf("templates have no function %q", call.Name)}
-	if near := nearest(call.Name, append(known, builtinFunctions...)); near != "" {
+	if near := nearest(call.Name, known); near != "" {
 		f.Suggestion, f.Replacement = fmt.Sprintf("did you mean %q?", near), near
 	} else {
 		f.Suggestion = "there are Go's own functions and those of sprig 2.22.0"

@@ -78,7 +78,7 @@ func TestText(t *testing.T) {
 	}
 	want := `a b,c.yaml:2:8: error: unknown: 100%, sure [unknown-function]
    2 | ` + "\t" + `日本 é: Kub%
-     | ` + "\t" + `       ^^^^
+     | ` + "\t" + `        ^^^^
      = did you mean "KubeTask"?
 folder: error: nothing [no-blueprint]
 a b,c.yaml:1:1: warning: a warning [option-path]

@@ -1,9 +1,6 @@
 package vet
 
-import (
-	"path/filepath"
-	"strings"
-)
+import "path/filepath"
 
 // Language of a unit.
 type Language int
@@ -59,13 +56,4 @@ func Check(u Unit) []Finding {
 // whole makes a finding about a file as a whole.
 func whole(name, rule, message, suggestion string) Finding {
 	return Finding{Rule: rule, File: name, Message: message, Suggestion: suggestion}.complete()
-}
-
-// quoteJoin writes names as a list in quotes.
-func quoteJoin(names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = `"` + n + `"`
-	}
-	return strings.Join(quoted, ", ")
 }

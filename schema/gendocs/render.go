@@ -98,7 +98,7 @@ func need(f schema.Func, arg string) string {
 			}
 		}
 	}
-	return ""
+	return "no"
 }
 
 // rules are the sentences about arguments that depend on each other.

@@ -103,20 +103,17 @@ func TestAllOperations(t *testing.T) {
 	if diff := cmp.Diff(described, call(agent.OpList, nil).Snapshots); diff != "" || described[0].ID != made.SnapshotID {
 		t.Errorf("stats and list differ:\n%s", diff)
 	}
+	t.Run("errors", func(t *testing.T) { testErrorsKeepTheirCode(t, base) })
 	call(agent.OpDelete, func(r *agent.Request) { r.Snapshot = id })
 	if left := call(agent.OpList, nil).Snapshots; len(left) != 0 {
 		t.Errorf("after delete: %+v", left)
 	}
 }
 
-func TestErrorsKeepTheirCode(t *testing.T) {
-	ctx := context.Background()
+// testErrorsKeepTheirCode works on a repository that exists.
+func testErrorsKeepTheirCode(t *testing.T, base agent.Request) {
 	src := t.TempDir()
-	base := request(t, agent.OpBackup)
-	base.Path = src
-	if _, err := agent.Call(ctx, here(t), "pod", base, nil); err != nil {
-		t.Fatal(err)
-	}
+	base.Op, base.Path = agent.OpBackup, src
 	for _, tc := range []struct {
 		name   string
 		change func(*agent.Request)
@@ -132,7 +129,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			req := base
 			tc.change(&req)
-			_, err := agent.Call(ctx, here(t), "pod shop/web", req, nil)
+			_, err := agent.Call(context.Background(), here(t), "pod shop/web", req, nil)
 			if mover.CodeOf(err) != tc.code || err == nil || !strings.HasPrefix(err.Error(), "pod shop/web: ") {
 				t.Errorf("error %v with code %s, want code %s and the place", err, mover.CodeOf(err), tc.code)
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -50,9 +51,7 @@ func Keys(t *testing.T, s store.Store, prefix string) []string {
 // content is data that no part of repeats in another place.
 func content(size int) []byte {
 	data := make([]byte, size)
-	for i := range data {
-		data[i] = byte(i ^ i>>8 ^ i>>16*7)
-	}
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data) // it never fails
 	return data
 }
 

@@ -1,0 +1,160 @@
+package vet
+
+import (
+	"slices"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/ast/astutil"
+	"cuelang.org/go/cue/token"
+)
+
+// branches checks phases that CUE has not looked at, because they stand in an `if`
+// or `for` over what only a run knows. Each is evaluated on its own, as if its
+// condition held and with any value for its variables.
+func (c *cueChecker) branches() {
+	for _, field := range c.blueprints() {
+		for _, action := range givenFields(c.lookup(field, "actions")) {
+			path := []string{field, "actions", action, "phases"}
+			known := givenFields(c.lookup(path...))
+			for _, p := range locate(c.files, path) {
+				for _, s := range structs(p.value) {
+					c.openBranches(s, known)
+				}
+			}
+		}
+	}
+}
+
+// structs lists the struct literals that an expression unifies.
+func structs(e ast.Expr) []*ast.StructLit {
+	switch e := e.(type) {
+	case *ast.StructLit:
+		return []*ast.StructLit{e}
+	case *ast.BinaryExpr:
+		return append(structs(e.X), structs(e.Y)...)
+	case *ast.ParenExpr:
+		return structs(e.X)
+	}
+	return nil
+}
+
+// openBranches evaluates the comprehensions among the declarations that have not
+// been: none of the known phases comes from them.
+func (c *cueChecker) openBranches(s *ast.StructLit, known []string) {
+	written := slices.Clone(s.Elts)
+	for i, d := range written {
+		branch, ok := d.(*ast.Comprehension)
+		if !ok {
+			continue
+		}
+		body, ok := branch.Value.(*ast.StructLit)
+		if !ok || taken(body, known, written) {
+			continue
+		}
+		s.Elts = slices.Clone(written)
+		s.Elts[i] = &ast.EmbedDecl{Expr: unbound(branch, body)}
+		c.evaluate()
+	}
+	s.Elts = written
+}
+
+// taken tells whether the body has given some of the known phases.
+func taken(body *ast.StructLit, known []string, written []ast.Decl) bool {
+	for _, d := range body.Elts {
+		f, ok := d.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if slices.ContainsFunc(known, func(name string) bool {
+			match := matchLabel(f.Label, name)
+			return match == labelExact || match == labelComputed && !hasField(written, name)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasField tells whether one of the declarations, or of those inside of their
+// comprehensions, gives a field this name literally.
+func hasField(decls []ast.Decl, name string) bool {
+	return slices.ContainsFunc(decls, func(d ast.Decl) bool {
+		switch d := d.(type) {
+		case *ast.Field:
+			return matchLabel(d.Label, name) == labelExact
+		case *ast.Comprehension:
+			body, ok := d.Value.(*ast.StructLit)
+			return ok && hasField(body.Elts, name)
+		}
+		return false
+	})
+}
+
+// unbound is the body with its variables replaced: by text where they make the name
+// of a field, and by what says nothing elsewhere.
+func unbound(branch *ast.Comprehension, body *ast.StructLit) *ast.StructLit {
+	variables := map[string]bool{}
+	for _, clause := range branch.Clauses {
+		switch clause := clause.(type) {
+		case *ast.ForClause:
+			for _, id := range []*ast.Ident{clause.Key, clause.Value} {
+				if id != nil {
+					variables[id.Name] = true
+				}
+			}
+		case *ast.LetClause:
+			variables[clause.Ident.Name] = true
+		}
+	}
+	for _, d := range body.Elts {
+		f, ok := d.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if label, ok := f.Label.(*ast.Interpolation); ok {
+			f.Label = substitute(label, variables, exampleText).(ast.Label)
+		}
+		f.Value = substitute(f.Value, variables, anything).(ast.Expr)
+	}
+	return &ast.StructLit{Elts: body.Elts}
+}
+
+// substitute replaces what starts at one of the variables.
+func substitute(n ast.Node, variables map[string]bool, by func(token.Pos) ast.Expr) ast.Node {
+	return astutil.Apply(n, func(c astutil.Cursor) bool {
+		e, ok := c.Node().(ast.Expr)
+		if !ok {
+			return true
+		}
+		switch c.Node().(type) {
+		case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		default:
+			return true
+		}
+		names := chain(e)
+		if names == nil || !variables[names[0]] || isLabel(c) {
+			return true
+		}
+		c.Replace(by(e.Pos()))
+		return false
+	}, nil)
+}
+
+// isLabel tells names of fields from references.
+func isLabel(c astutil.Cursor) bool {
+	if c.Parent() == nil {
+		return false
+	}
+	f, ok := c.Parent().Node().(*ast.Field)
+	return ok && ast.Node(f.Label) == c.Node()
+}
+
+func exampleText(pos token.Pos) ast.Expr {
+	return &ast.BasicLit{ValuePos: pos, Kind: token.STRING, Value: `"x"`}
+}
+
+func anything(pos token.Pos) ast.Expr {
+	top := ast.NewPredeclared("_")
+	top.NamePos = pos
+	return top
+}
