@@ -62,6 +62,7 @@ func checkWatch(t *testing.T, version string, start func(metav1.ListOptions) (wa
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Stop()
 	var seen []string
 	for e := range w.ResultChan() {
 		object, ok := e.Object.(*corev1.ConfigMap)
@@ -70,7 +71,7 @@ func checkWatch(t *testing.T, version string, start func(metav1.ListOptions) (wa
 		}
 		seen = append(seen, string(e.Type)+" "+object.Name)
 		if len(seen) == 4 {
-			w.Stop()
+			break
 		}
 	}
 	if got, want := strings.Join(seen, ", "), "MODIFIED red, ADDED blue, DELETED blue, DELETED red"; got != want {

@@ -1,11 +1,10 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
-
-	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"

@@ -114,10 +114,17 @@ func readManifest(doc []byte) ([]*unstructured.Unstructured, error) {
 	if obj.IsList() {
 		return listItems(obj)
 	}
-	if obj.GetName() == "" {
-		return nil, fmt.Errorf("%s without metadata.name", obj.GetKind())
+	return []*unstructured.Unstructured{obj}, checkNamed(obj)
+}
+
+func checkNamed(obj *unstructured.Unstructured) error {
+	switch {
+	case obj.GetAPIVersion() == "" || obj.GetKind() == "":
+		return errors.New("not a Kubernetes object: apiVersion or kind is missing")
+	case obj.GetName() == "":
+		return fmt.Errorf("%s without metadata.name", obj.GetKind())
 	}
-	return []*unstructured.Unstructured{obj}, nil
+	return nil
 }
 
 func listItems(list *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
@@ -131,7 +138,11 @@ func listItems(list *unstructured.Unstructured) ([]*unstructured.Unstructured, e
 		if !ok {
 			return nil, errors.New("an item of the list is not an object")
 		}
-		items = append(items, &unstructured.Unstructured{Object: m})
+		obj := &unstructured.Unstructured{Object: m}
+		if err := checkNamed(obj); err != nil {
+			return nil, err
+		}
+		items = append(items, obj)
 	}
 	return items, nil
 }

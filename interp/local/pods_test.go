@@ -158,9 +158,10 @@ func TestDeletedPodGoesAway(t *testing.T) {
 		}
 		for e := range w.ResultChan() {
 			if e.Type == watch.Deleted {
-				w.Stop()
+				break
 			}
 		}
+		w.Stop()
 		_, err = env.Kube.CoreV1().Pods("default").Get(deadline(t), name, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
 			t.Errorf("%s: %v", name, err)

@@ -33,8 +33,6 @@ func (w *podWorker) resolveVolume(v corev1.Volume) (volumeSpec, error) {
 		if err == nil {
 			err = w.shareDir(spec.Dir)
 		}
-	case v.Ephemeral != nil:
-		spec.Dir, err = w.k.c.claimDir(w.pod.Namespace, w.pod.Name+"-"+v.Name)
 	case v.EmptyDir != nil:
 		spec.Dir = filepath.Join(w.k.c.dirs.pod(w.pod.UID), "emptydir", v.Name)
 		err = w.makeEmptyDir(spec.Dir)

@@ -67,7 +67,7 @@ func (w *podWorker) run() {
 	}
 	for i := range w.pod.Spec.InitContainers {
 		c := &w.pod.Spec.InitContainers[i]
-		if w.initialized(c.Name) {
+		if w.succeeded(c.Name) {
 			continue
 		}
 		code := w.runToEnd(c, initRestartPolicy(w.pod.Spec.RestartPolicy))
@@ -100,12 +100,13 @@ func initRestartPolicy(p corev1.RestartPolicy) corev1.RestartPolicy {
 func (w *podWorker) runContainers() {
 	codes := make([]int, len(w.pod.Spec.Containers))
 	var all sync.WaitGroup
+	policy := w.pod.Spec.RestartPolicy
 	for i := range w.pod.Spec.Containers {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			codes[i] = w.runToEnd(&w.pod.Spec.Containers[i], w.pod.Spec.RestartPolicy)
-		}()
+		c := &w.pod.Spec.Containers[i]
+		if policy != corev1.RestartPolicyAlways && w.succeeded(c.Name) {
+			continue
+		}
+		all.Go(func() { codes[i] = w.runToEnd(c, policy) })
 	}
 	all.Wait()
 	if w.ctx.Err() != nil {
@@ -194,7 +195,8 @@ func (w *podWorker) setCurrent(name string, r *runningContainer) {
 	w.current[name] = r
 }
 
-func (w *podWorker) initialized(name string) bool {
+// succeeded tells whether the container ended well, maybe in an earlier process.
+func (w *podWorker) succeeded(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := findStatus(&w.status, name)
