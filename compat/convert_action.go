@@ -294,9 +294,9 @@ func (ac *actionConverter) artifact(o *OutputArtifact) *cueField {
 	return out
 }
 
-// outputs lists the keys that a phase is known to write: those that its scripts
-// name, then those that anything reads. A function with outputs of its own
-// declares none.
+// outputs lists the keys of a phase that anything reads. Others that its scripts
+// write are not declared: a declared output must arrive, and a script may write one
+// only now and then. A function with outputs of its own declares none.
 func (ac *actionConverter) outputs(p *BlueprintPhase) []string {
 	f, known := schema.Function(p.Func)
 	if known && !f.Script {
@@ -308,11 +308,6 @@ func (ac *actionConverter) outputs(p *BlueprintPhase) []string {
 		if !seen[key] {
 			seen[key] = true
 			keys = append(keys, key)
-		}
-	}
-	if known {
-		for _, o := range p.scriptOutputs() {
-			add(o.Key)
 		}
 	}
 	for _, r := range ac.refs {
@@ -338,23 +333,4 @@ func (r TemplateRef) outputOf(p *BlueprintPhase, a *BlueprintAction) (string, bo
 		return "", false
 	}
 	return path[1].Name, true
-}
-
-// scriptOutputs are the outputs that the phase's commands name.
-func (p *BlueprintPhase) scriptOutputs() []ScriptOutput {
-	arg := "command"
-	if p.Func == "MultiContainerRun" {
-		// The other containers' logs are not read.
-		arg = "outputCommand"
-	}
-	f := p.Arg(arg)
-	if f == nil {
-		return nil
-	}
-	var outputs []ScriptOutput
-	textsIn(f.Value, false, p, func(t templateText) {
-		found, _ := ScriptOutputs(t.text)
-		outputs = append(outputs, found...)
-	})
-	return outputs
 }

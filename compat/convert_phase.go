@@ -3,6 +3,7 @@ package compat
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,7 +146,7 @@ func (ac *actionConverter) objectField(pf *phaseFields, o, x *Field) *cueField {
 }
 
 // objectDefaults declares the keys of Secrets and ConfigMaps that are read as
-// empty when they are missing.
+// empty when they are missing. Where one key is declared, all that are read are.
 func (ac *actionConverter) objectDefaults() {
 	for _, pf := range ac.phases {
 		byKind := map[string][]*cueField{}
@@ -159,6 +160,9 @@ func (ac *actionConverter) objectDefaults() {
 			for _, k := range sortedKeys(keys) {
 				data.fields = append(data.fields, &cueField{label: cueLabel(k), expr: `*"" | string`})
 			}
+			for _, k := range ac.otherKeys(pf.phase.Name, kind, o.Name, keys) {
+				data.fields = append(data.fields, &cueField{label: cueLabel(k), expr: "string"})
+			}
 			byKind[kind] = append(byKind[kind], &cueField{label: cueLabel(o.Name), fields: []*cueField{data}})
 		}
 		for _, kind := range []string{"configMaps", "secrets"} {
@@ -167,6 +171,19 @@ func (ac *actionConverter) objectDefaults() {
 			}
 		}
 	}
+}
+
+// otherKeys are the keys of an object's data that are read and are not among known.
+func (ac *actionConverter) otherKeys(phase, kind, object string, known map[string]bool) []string {
+	parameter := map[string]string{"secrets": "Secrets", "configMaps": "ConfigMaps"}[kind]
+	found := map[string]bool{}
+	for _, r := range ac.refs {
+		n := r.Names()
+		if len(n) > 5 && slices.Equal(n[:5], []string{"Phases", phase, parameter, object, "Data"}) && !r.Path[5].Computed && !known[n[5]] {
+			found[n[5]] = true
+		}
+	}
+	return sortedKeys(found)
 }
 
 func (pf *phaseFields) insertAfterObjects(f *cueField) {
@@ -224,28 +241,10 @@ func kindsOf(constraint cue.Value) cue.Kind {
 	return constraint.IncompleteKind()
 }
 
-// typeOf returns the type in a constraint that has conditions beside it: a list
-// that must not be empty evaluates to nothing at all before it has elements.
-func typeOf(constraint cue.Value) cue.Value {
-	if !constraint.Exists() || constraint.IncompleteKind() != cue.BottomKind {
-		return constraint
-	}
-	op, operands := cue.Dereference(constraint).Expr()
-	if op != cue.AndOp {
-		return constraint
-	}
-	for _, o := range operands {
-		if o.IncompleteKind() != cue.ListKind || o.LookupPath(cue.MakePath(cue.AnyIndex)).Exists() {
-			return o
-		}
-	}
-	return constraint
-}
-
 // value converts v for a place with that constraint: in the ways that Kanister
 // decodes it, a string makes a list of one string, an integer text, and so on.
 func (c *argConverter) value(v *Value, constraint cue.Value) *cueItem {
-	constraint = typeOf(constraint)
+	constraint = schema.TypeOf(constraint)
 	kinds := kindsOf(constraint)
 	switch v.Kind {
 	case Map:

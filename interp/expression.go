@@ -208,10 +208,37 @@ func (e *expression) position(path []string) token.Pos {
 		}
 		v = next
 	}
-	for _, pos := range slices.Backward(cueerrors.Positions(v.Err())) {
+	if pos := errorPos(v.Err()); pos.IsValid() {
+		return pos
+	}
+	return userPos(v)
+}
+
+// errorPos is the place of an error in the author's files, the most specific one
+// if there are several.
+func errorPos(err error) token.Pos {
+	for _, pos := range slices.Backward(cueerrors.Positions(err)) {
 		if pos.IsValid() && pos.Filename() != "" && !schema.Owns(pos.Filename()) {
 			return pos
 		}
 	}
-	return userPos(v)
+	return token.NoPos
+}
+
+// located is a CUE error whose parts begin with their place.
+func located(err error) error {
+	var all []string
+	for _, one := range cueerrors.Errors(err) {
+		msg := one.Error()
+		if strings.HasSuffix(msg, "invalid interpolation") {
+			// CUE keeps the reason to itself; the place is that of what is read.
+			msg += ": what the text reads here is not among the inputs"
+		}
+		if pos := errorPos(one); pos.IsValid() {
+			msg = fmt.Sprintf("%s: %s", pos, msg)
+		}
+		all = append(all, msg)
+	}
+	sort.Strings(all)
+	return errors.New(strings.Join(slices.Compact(all), "\n"))
 }

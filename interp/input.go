@@ -65,14 +65,8 @@ func namespacedName(n *compat.NamespacedName) map[string]any {
 
 func artifacts(given map[string]compat.Artifact) map[string]any {
 	return mapValues(given, func(a compat.Artifact) map[string]any {
-		out := map[string]any{}
-		if a.KeyValue != nil {
-			out["keyValue"] = a.KeyValue
-		}
-		if a.KopiaSnapshot != "" {
-			out["kopiaSnapshot"] = a.KopiaSnapshot
-		}
-		return out
+		// Without a snapshot a template reads empty text.
+		return map[string]any{"keyValue": orEmpty(a.KeyValue), "kopiaSnapshot": a.KopiaSnapshot}
 	})
 }
 

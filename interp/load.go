@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +18,6 @@ import (
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/load"
-	"cuelang.org/go/mod/modfile"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/schema"
@@ -138,7 +136,7 @@ func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
 	if isDir {
 		dir, arg = abs, "."
 	}
-	overlay, err := moduleOverlay(dir)
+	overlay, err := schema.ModuleOverlay(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -196,72 +194,4 @@ func BlueprintFields(root cue.Value) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-// moduleOverlay makes the schema importable from the module that dir belongs to,
-// whatever that module says about it: the schema that this program embeds is the
-// one that its functions were written for.
-func moduleOverlay(dir string) (map[string]load.Source, error) {
-	root, src, err := findModule(dir)
-	if err != nil {
-		return nil, err
-	}
-	if root == "" {
-		overlay, err := schema.Overlay(dir)
-		if err == nil {
-			overlay[filepath.Join(dir, "cue.mod", "module.cue")] = load.FromString("module: \"blueprint.local\"\nlanguage: version: \"v0.17.0\"\n")
-		}
-		return overlay, err
-	}
-	file, err := modfile.ParseNonStrict(src, filepath.Join(root, "cue.mod", "module.cue"))
-	if err != nil {
-		return nil, err
-	}
-	if file.QualifiedModule() == schema.Module+"@v0" {
-		return map[string]load.Source{}, nil
-	}
-	overlay, err := schema.Overlay(root)
-	if err != nil {
-		return nil, err
-	}
-	return overlay, dropSchemaDependency(overlay, root, file)
-}
-
-// dropSchemaDependency hides a dependency on a published schema, which would be
-// a second one beside the embedded.
-func dropSchemaDependency(overlay map[string]load.Source, root string, file *modfile.File) error {
-	found := false
-	for path := range file.Deps {
-		if path == schema.Module || strings.HasPrefix(path, schema.Module+"@") {
-			delete(file.Deps, path)
-			found = true
-		}
-	}
-	if !found {
-		return nil
-	}
-	src, err := modfile.Format(file)
-	if err != nil {
-		return err
-	}
-	overlay[filepath.Join(root, "cue.mod", "module.cue")] = load.FromBytes(src)
-	return nil
-}
-
-// findModule looks for cue.mod/module.cue in dir and above. No module is no error.
-func findModule(dir string) (root string, src []byte, err error) {
-	for {
-		src, err = os.ReadFile(filepath.Join(dir, "cue.mod", "module.cue"))
-		if err == nil {
-			return dir, src, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-			return "", nil, err
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", nil, nil
-		}
-		dir = parent
-	}
 }

@@ -33,6 +33,11 @@ type Ref struct {
 	// Key of the output (empty: all outputs together), or name of the Secret or ConfigMap among the phase's
 	// objects, or name of the field that holds the template.
 	Key string
+	// Field is a key of the object's data; empty: all of it.
+	Field string
+	// Default stands for a Field that the object does not have.
+	Default    string
+	HasDefault bool
 	// Template is the text of a Go template.
 	Template string
 }
@@ -54,6 +59,9 @@ func (r Ref) String() string {
 	}
 	if r.Key == "" {
 		return fmt.Sprintf("phases.%s.%s", r.Phase, r.Kind)
+	}
+	if r.Field != "" {
+		return fmt.Sprintf("phases.%s.%s.%s.data.%s", r.Phase, r.Kind, r.Key, r.Field)
 	}
 	return fmt.Sprintf("phases.%s.%s.%s", r.Phase, r.Kind, r.Key)
 }

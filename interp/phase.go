@@ -37,8 +37,13 @@ func (p *Plan) readPhases(action cue.Value) error {
 }
 
 func (p *Plan) readPhase(v namedValue) (*Phase, error) {
-	ph := &Phase{Name: v.name, Pos: v.pos, Attempts: 1, Outputs: p.outputs[v.name]}
+	ph := &Phase{Name: v.name, title: v.name, Pos: v.pos, Attempts: 1, Outputs: p.outputs[v.name]}
 	var err error
+	if v.name == deferName {
+		if ph.title, err = v.value.LookupPath(cue.ParsePath("name")).String(); err != nil {
+			return nil, err
+		}
+	}
 	if ph.Func, err = v.value.LookupPath(cue.ParsePath("func")).String(); err != nil {
 		return nil, err
 	}
@@ -72,10 +77,7 @@ func (p *Plan) readPhase(v namedValue) (*Phase, error) {
 
 // Title is the phase's name as people read it.
 func (ph *Phase) Title() string {
-	if ph.Name == deferName {
-		return "deferPhase"
-	}
-	return ph.Name
+	return ph.title
 }
 
 // order fills in what each phase waits for: the phases it names, or all those

@@ -48,6 +48,7 @@ type Phase struct {
 	// Pos is where the phase is written.
 	Pos token.Pos
 
+	title   string
 	args    *expression
 	objects *expression
 }
@@ -79,6 +80,9 @@ func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
 		return nil, err
 	}
 	marked := root.FillPath(v.Path(), marks).LookupPath(v.Path())
+	if err := marked.Validate(); err != nil {
+		return nil, located(err)
+	}
 	if err := p.readPhases(marked); err != nil {
 		return nil, fmt.Errorf("%s: action %s: %w", b.File, action, err)
 	}
@@ -195,10 +199,37 @@ func (p *Plan) markPhase(phase cue.Value, name string, at []cue.Selector) {
 		p.markers.add(Ref{Phase: name, Kind: OutputRef, Key: key}, v.IncompleteKind(), at, cue.Str("output"), cue.Str(key))
 	})
 	for _, kind := range []RefKind{SecretRef, ConfigMapRef} {
-		each(phase.LookupPath(cue.MakePath(cue.Str(string(kind)))), func(key string, _ cue.Value) {
-			p.markers.add(Ref{Phase: name, Kind: kind, Key: key}, cue.StructKind, at, cue.Str(string(kind)), cue.Str(key), cue.Str("data"))
+		each(phase.LookupPath(cue.MakePath(cue.Str(string(kind)))), func(object string, v cue.Value) {
+			p.markData(Ref{Phase: name, Kind: kind, Key: object}, v.LookupPath(cue.ParsePath("data")), at)
 		})
 	}
+}
+
+// markData marks the data of an object: each key, where the author has declared
+// keys, or else all of it at once, whatever it turns out to be.
+func (p *Plan) markData(ref Ref, data cue.Value, at []cue.Selector) {
+	below := []cue.Selector{cue.Str(string(ref.Kind)), cue.Str(ref.Key), cue.Str("data")}
+	declared := false
+	each(data, func(key string, v cue.Value) {
+		declared = true
+		one := ref
+		one.Field = key
+		one.Default, one.HasDefault = defaultText(v)
+		p.markers.add(one, cue.StringKind, at, append(slices.Clone(below), cue.Str(key))...)
+	})
+	if !declared {
+		p.markers.add(ref, cue.StructKind, at, below...)
+	}
+}
+
+// defaultText is what a declared key has when the object lacks it.
+func defaultText(v cue.Value) (string, bool) {
+	d, ok := v.Default()
+	if !ok {
+		return "", false
+	}
+	text, err := d.String()
+	return text, err == nil
 }
 
 // markTemplates finds the fields with a @gotmpl attribute right below v.

@@ -94,7 +94,7 @@ func TestPlanRefusesWhatCannotRun(t *testing.T) {
 			b: {func: "KubeTask", after: ["a"], args: {image: "i:1", command: ["x"]}}
 		}`, "p.cue:10:4: phases wait for each other: a waits for b waits for a"},
 		{"unknown after", `phases: a: {func: "KubeTask", after: ["nix"], args: {image: "i:1", command: ["x"]}}`,
-			`there is no phase "nix"`},
+			`phase a is after nix, which this action has not`},
 		{"own output", `phases: a: {func: "KubeTask", args: {image: "i:1", command: [phases.a.output.id]}, output: id: string}`,
 			"phase a reads its own output id"},
 		{"reads a later phase", `phases: {

@@ -156,11 +156,22 @@ func (s *State) lookup(ref Ref) (any, bool, error) {
 		return v, ok, nil
 	case SecretRef:
 		o, ok := p.Secrets[ref.Key]
-		return secretText(o.Data), ok, nil
+		return ref.of(secretText(o.Data), ok)
 	default:
 		o, ok := p.ConfigMaps[ref.Key]
-		return orEmpty(o.Data), ok, nil
+		return ref.of(orEmpty(o.Data), ok)
 	}
+}
+
+// of picks what the Ref names out of an object's data.
+func (r Ref) of(data map[string]string, found bool) (any, bool, error) {
+	if !found || r.Field == "" {
+		return data, found, nil
+	}
+	if text, ok := data[r.Field]; ok || !r.HasDefault {
+		return text, ok, nil
+	}
+	return r.Default, true, nil
 }
 
 func secretText(data map[string][]byte) map[string]string {

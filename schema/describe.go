@@ -51,11 +51,29 @@ func fields(v cue.Value, path string) []Arg {
 			Type:     typeOf(c),
 			Default:  defaultOf(c),
 			Optional: it.IsOptional(),
-			Kind:     c.IncompleteKind(),
+			Kind:     TypeOf(c).IncompleteKind(),
 			Value:    c,
 		})
 	}
 	return args
+}
+
+// TypeOf returns the type in a constraint that has conditions beside it: a list
+// that must not be empty evaluates to nothing at all before it has elements.
+func TypeOf(constraint cue.Value) cue.Value {
+	if !constraint.Exists() || constraint.IncompleteKind() != cue.BottomKind {
+		return constraint
+	}
+	op, operands := cue.Dereference(constraint).Expr()
+	if op != cue.AndOp {
+		return constraint
+	}
+	for _, o := range operands {
+		if o.IncompleteKind() != cue.ListKind || o.LookupPath(cue.MakePath(cue.AnyIndex)).Exists() {
+			return o
+		}
+	}
+	return constraint
 }
 
 // typeOf writes a constraint as its author did, without the message for values

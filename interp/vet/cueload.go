@@ -27,7 +27,7 @@ type cuePackage struct {
 func loadPackage(u Unit) (*cuePackage, errors.Error) {
 	p := &cuePackage{sources: map[string]*source{}}
 	dir := filepath.Dir(u.Files[0].path())
-	overlay, err := moduleOverlay(dir)
+	overlay, err := schema.ModuleOverlay(dir)
 	if err != nil {
 		return p, errors.Promote(err, u.Files[0].Name)
 	}

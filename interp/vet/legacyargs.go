@@ -176,8 +176,7 @@ func (t typeChecker) scalarOrList(v *compat.Value, arg schema.Arg, path string) 
 	}
 }
 
-// isList tells lists from scalars. CUE gives a list that may not be empty no kind.
-func isList(arg schema.Arg) bool { return arg.Kind == cue.ListKind || arg.Kind == cue.BottomKind }
+func isList(arg schema.Arg) bool { return arg.Kind == cue.ListKind }
 
 // list checks the items; a single value counts as a list of one.
 func (t typeChecker) list(v *compat.Value, arg schema.Arg, path string) {

@@ -81,7 +81,7 @@ delete one application on Kubernetes. A blueprint is CUE, or legacy Kanister YAM
 	root.SetIn(s.Stdin)
 	root.SetOut(s.Stdout)
 	root.SetErr(s.Stderr)
-	root.AddCommand(vetCommand(s), convertCommand(s), explainCommand(s), versionCommand(s))
+	root.AddCommand(vetCommand(s), convertCommand(s), renderCommand(s), explainCommand(s), versionCommand(s))
 	return root
 }
 

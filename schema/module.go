@@ -1,4 +1,4 @@
-package vet
+package schema
 
 import (
 	"errors"
@@ -9,19 +9,19 @@ import (
 
 	"cuelang.org/go/cue/load"
 	"cuelang.org/go/mod/modfile"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
-// moduleOverlay puts the embedded schema into the module that dir belongs to,
-// whatever that module says about it. A folder that belongs to none becomes one.
-func moduleOverlay(dir string) (map[string]load.Source, error) {
+// ModuleOverlay makes the embedded schema importable from the CUE module that dir
+// belongs to, whatever that module says about it: the schema of this program is the
+// one that its functions were written for. A folder that belongs to no module
+// becomes one. No network or registry is needed for it.
+func ModuleOverlay(dir string) (map[string]load.Source, error) {
 	root, src, err := findModule(dir)
 	if err != nil {
 		return nil, err
 	}
 	if root == "" {
-		overlay, err := schema.Overlay(dir)
+		overlay, err := Overlay(dir)
 		if err == nil {
 			overlay[moduleFile(dir)] = load.FromString("module: \"blueprint.local\"\nlanguage: version: \"v0.17.0\"\n")
 		}
@@ -31,11 +31,11 @@ func moduleOverlay(dir string) (map[string]load.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(file.QualifiedModule(), schema.Module+"@") {
+	if strings.HasPrefix(file.QualifiedModule(), Module+"@") {
 		// The schema's own module has it.
 		return map[string]load.Source{}, nil
 	}
-	overlay, err := schema.Overlay(root)
+	overlay, err := Overlay(root)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func moduleOverlay(dir string) (map[string]load.Source, error) {
 func hideDependency(overlay map[string]load.Source, root string, file *modfile.File) error {
 	found := false
 	for path := range file.Deps {
-		if path == schema.Module || strings.HasPrefix(path, schema.Module+"@") {
+		if path == Module || strings.HasPrefix(path, Module+"@") {
 			delete(file.Deps, path)
 			found = true
 		}
@@ -66,6 +66,7 @@ func hideDependency(overlay map[string]load.Source, root string, file *modfile.F
 func moduleFile(root string) string { return filepath.Join(root, "cue.mod", "module.cue") }
 
 // findModule looks for cue.mod/module.cue in dir and above, and returns its text.
+// That there is none is no error.
 func findModule(dir string) (root string, src []byte, err error) {
 	for {
 		src, err = os.ReadFile(moduleFile(dir))
