@@ -38,6 +38,7 @@ type Blueprint struct {
 	// Conversion is set if the blueprint was legacy YAML.
 	Conversion *compat.Conversion
 
+	ctx  *cue.Context
 	root cue.Value
 	path cue.Path
 }
@@ -157,7 +158,7 @@ func loadCUE(path, field string, isDir bool, src []byte) (*Blueprint, error) {
 
 func fromInstance(ctx *cue.Context, inst *build.Instance, file, field string) (*Blueprint, error) {
 	root := ctx.BuildInstance(inst)
-	b := &Blueprint{File: file, root: root}
+	b := &Blueprint{File: file, ctx: ctx, root: root}
 	fields, err := BlueprintFields(root)
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
 		return nil, err
 	}
 	filled := root.LookupPath(v.Path())
-	p := &Plan{Blueprint: b.Name(), Action: action, markers: &markers{ctx: b.root.Context(), action: v.Path()}, outputs: map[string]map[string]cue.Kind{}}
+	p := &Plan{Blueprint: b.Name(), Action: action, markers: &markers{ctx: b.ctx, action: v.Path()}, outputs: map[string]map[string]cue.Kind{}}
 	if p.Kind, err = filled.LookupPath(cue.ParsePath("kind")).String(); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
 	"github.com/rescuecue/rescue/compat"
@@ -75,7 +76,11 @@ func convertedInstance(name string, src []byte) (*build.Instance, error) {
 		return inst
 	}))
 	inst := ctx.NewInstance("", nil)
-	if err := inst.AddFile(name+".cue", src); err != nil {
+	file, err := parser.ParseFile(name+".cue", src, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	if err := inst.AddSyntax(file); err != nil {
 		return nil, err
 	}
 	if err := inst.Complete(); err != nil {

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
@@ -71,6 +73,8 @@ type session struct {
 
 // open connects to the cluster, or starts the embedded one.
 func (f *sessionFlags) open(ctx context.Context, talk io.Writer) (*session, error) {
+	// client-go writes to standard error by itself; what matters reaches us as errors.
+	klog.SetLogger(logr.Discard())
 	env := &funcs.Env{
 		Clock:      time.Now,
 		Log:        slog.New(newLineHandler(talk)),

@@ -63,8 +63,9 @@ func (l *LogText) String() string {
 func NewEnv(objects ...runtime.Object) (*funcs.Env, *fake.Clientset, *LogText) {
 	client, log := fake.NewClientset(objects...), &LogText{}
 	env := &funcs.Env{
-		Kube:      client,
-		Dynamic:   dynamicfake.NewSimpleDynamicClient(scheme.Scheme, objects...),
+		Kube:    client,
+		Dynamic: dynamicfake.NewSimpleDynamicClient(scheme.Scheme, objects...),
+		//lint:ignore SA1019 the snapshot client has no newer fake
 		Snapshots: snapshots.NewSimpleClientset(),
 		Clock:     func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
 		Log:       slog.New(slog.NewTextHandler(log, nil)),

@@ -105,13 +105,13 @@ func TestApplyRefusesWhatItCannotRun(t *testing.T) {
 
 func TestCustomObjectsOutliveTheCluster(t *testing.T) {
 	dir := t.TempDir()
-	c, env := openCluster(t, dir)
+	c, _ := openCluster(t, dir)
 	manifest := "apiVersion: acme.example/v1\nkind: Gadget\nmetadata: {name: g}\nspec: {size: 12345678901}"
 	if err := c.Apply([]byte(strings.Replace(manifest, "name: g", "name: g, namespace: shop", 1))); err != nil {
 		t.Fatal(err)
 	}
 	closeCluster(t, c)
-	_, env = openCluster(t, dir)
+	_, env := openCluster(t, dir)
 	gvr := schema.GroupVersionResource{Group: "acme.example", Version: "v1", Resource: "gadgets"}
 	obj, err := env.Dynamic.Resource(gvr).Namespace("shop").Get(deadline(t), "g", metav1.GetOptions{})
 	if err != nil || obj.Object["spec"].(map[string]any)["size"] != int64(12345678901) {

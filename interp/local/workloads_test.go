@@ -158,7 +158,7 @@ spec:
 
 func TestStatefulSetKeepsItsVolumes(t *testing.T) {
 	dir := t.TempDir()
-	c, env := openCluster(t, dir)
+	c, _ := openCluster(t, dir)
 	if err := c.Apply([]byte(statefulSetManifest)); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestStatefulSetKeepsItsVolumes(t *testing.T) {
 	}
 	closeCluster(t, c)
 
-	c, env = openCluster(t, dir)
+	c, env := openCluster(t, dir)
 	if err := c.Ready(deadline(t)); err != nil {
 		t.Fatal(err)
 	}
