@@ -14,7 +14,7 @@ const minSecret = 3
 // redact removes the values of secrets from a message: as they are, in base64 and
 // as Go quotes them.
 func redact(msg string, p *Params) string {
-	for _, s := range secretValues(p) {
+	for _, s := range p.SecretValues() {
 		quoted := strconv.Quote(s)
 		for _, form := range []string{s, quoted[1 : len(quoted)-1], base64.StdEncoding.EncodeToString([]byte(s))} {
 			msg = strings.ReplaceAll(msg, form, "(secret)")
@@ -23,8 +23,8 @@ func redact(msg string, p *Params) string {
 	return msg
 }
 
-// secretValues are the texts that must not be shown, the longest first.
-func secretValues(p *Params) []string {
+// SecretValues are the texts that must not be shown, the longest first.
+func (p *Params) SecretValues() []string {
 	var values []string
 	add := func(s string) {
 		for _, s := range []string{s, strings.TrimSpace(s)} {

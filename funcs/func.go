@@ -72,7 +72,7 @@ func (r *Registry) Names() []string {
 }
 
 // fn makes a Func of a name and a typed function. A is the function's own
-// argument struct, decoded as DecodeArgs says.
+// argument struct, decoded as Args.Decode says.
 type fn[A any] struct {
 	name string
 	exec func(ctx context.Context, env *Env, args A) (Output, error)

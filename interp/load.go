@@ -58,7 +58,7 @@ func Load(path string, stdin io.Reader) (*Blueprint, error) {
 		}
 		return LoadSource("-", src)
 	}
-	path, field := splitField(path)
+	path, field := SplitField(path)
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,8 @@ func LooksLikeCUE(src []byte) bool {
 	return false
 }
 
-func splitField(path string) (string, string) {
+// SplitField splits FILE:FIELD; a file that has such a name is taken as it is.
+func SplitField(path string) (string, string) {
 	if _, err := os.Stat(path); err == nil {
 		return path, ""
 	}

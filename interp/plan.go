@@ -56,6 +56,9 @@ type Phase struct {
 // ErrNoAction says that the blueprint has no action of that name.
 var ErrNoAction = errors.New("no such action")
 
+// ErrNoObject says that the action works on an object of a kind that was not given.
+var ErrNoObject = errors.New("no such object was given")
+
 // Plan fills in the inputs of an action and finds what each phase waits for.
 func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
 	at := cue.MakePath(cue.Str("actions"), cue.Str(action))
@@ -131,7 +134,7 @@ func checkObject(kind string, p *compat.Params) error {
 		"PVC": p.PVC != nil, "Namespace": p.Namespace != nil, "Object": p.Object != nil,
 	}
 	if is, known := given[kind]; known && !is {
-		return fmt.Errorf("works on a %s: give one with --%s", kind, strings.ToLower(kind))
+		return fmt.Errorf("works on a %s, and %w: use --%s", kind, ErrNoObject, strings.ToLower(kind))
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"strings"
+
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/rescuecue/rescue/compat"
@@ -42,7 +44,16 @@ func (p *Plan) Render(params *compat.Params, render func(string, *compat.Params)
 	artifacts, err := state.Artifacts()
 	errs = multierror.Append(errs, err)
 	out.OutputArtifacts = artifacts
+	errs.ErrorFormat = oneALine
 	return out, errs.ErrorOrNil()
+}
+
+func oneALine(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "\n")
 }
 
 func (s *State) renderPhase(ph *Phase) (RenderedPhase, error) {

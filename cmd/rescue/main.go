@@ -15,7 +15,10 @@ import (
 func main() {
 	local.ContainerMain()
 	if filepath.Base(os.Args[0]) == "kando" {
-		os.Exit(kando.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		ctx, stop := interruptible(context.Background())
+		code := kando.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
 	}
 	streams := cli.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	root := cli.Root(streams)

@@ -18,27 +18,39 @@ var profiles = schema.GroupVersionResource{Group: "cr.kanister.io", Version: "v1
 
 // profileOf reads the profile that text names: a file, or one in the cluster.
 func profileOf(ctx context.Context, env *funcs.Env, text string) (*compat.Profile, error) {
-	objects := kube.Objects{Kube: env.Kube}
-	get := func(ctx context.Context, namespace, name string) (*compat.Secret, error) {
-		s, err := objects.Secret(ctx, namespace, name)
-		return &s, err
-	}
 	if info, err := os.Stat(text); err == nil && !info.IsDir() {
-		return profileOfFile(ctx, text, get)
+		return profileOfFile(ctx, text, secretGetter(env))
 	}
 	namespace, name, ok := strings.Cut(text, "/")
 	if !ok {
 		namespace, name = env.Namespace, text
 	}
+	p, err := profileOfCluster(ctx, env, namespace, name)
+	if err != nil {
+		err = fmt.Errorf("%w (there is no file %s either)", err, text)
+	}
+	return p, err
+}
+
+// profileOfCluster reads a Profile and the Secrets it names from the cluster.
+func profileOfCluster(ctx context.Context, env *funcs.Env, namespace, name string) (*compat.Profile, error) {
 	object, err := env.Dynamic.Resource(profiles).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("profile %s/%s: %w (there is no file %s either)", namespace, name, err, text)
+		return nil, fmt.Errorf("profile %s/%s: %w", namespace, name, err)
 	}
 	resource, err := compat.ProfileFromObject(object.Object)
 	if err != nil {
 		return nil, err
 	}
-	return compat.ResolveProfile(ctx, resource, get)
+	return compat.ResolveProfile(ctx, resource, secretGetter(env))
+}
+
+func secretGetter(env *funcs.Env) compat.SecretGetter {
+	objects := kube.Objects{Kube: env.Kube}
+	return func(ctx context.Context, namespace, name string) (*compat.Secret, error) {
+		s, err := objects.Secret(ctx, namespace, name)
+		return &s, err
+	}
 }
 
 // profileOfFile reads a Profile, and the Secrets beside it, from a file. Secrets

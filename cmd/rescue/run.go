@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,6 +41,9 @@ at once.`,
   rescue run restore -b blueprint.cue --statefulset shop/postgres --profile rescue/s3 --artifacts backup.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd, args); err != nil {
+				return err
+			}
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			return f.run(ctx, streams, args)
@@ -64,20 +70,38 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
+// check refuses flags that contradict each other or themselves.
+func (f *runFlags) check(cmd *cobra.Command, args []string) error {
+	switch {
+	case f.output != "text" && f.output != "json":
+		return usage("--output: expected text or json, found %q", f.output)
+	case f.parallel < 0:
+		return usage("--parallel: expected 0 or more, found %d", f.parallel)
+	case f.blueprint == "":
+		return usage("which blueprint? give it with -b FILE")
+	case f.actionSet == "" && len(args) == 0:
+		return usage("which action? for example: rescue run backup -b %s", f.blueprint)
+	case f.actionSet == "":
+		return nil
+	case len(args) > 0:
+		return usage("the ActionSet says which action to run: leave out %q", args[0])
+	}
+	for _, name := range []string{
+		"statefulset", "deployment", "deploymentconfig", "pvc", "namespace", "object", "secret", "config-map", "option", "artifacts", "from",
+	} {
+		if cmd.Flags().Changed(name) {
+			return usage("the ActionSet says that: leave out --%s", name)
+		}
+	}
+	return nil
+}
+
 func (f *runFlags) run(ctx context.Context, streams cli.Streams, args []string) error {
-	spec, err := f.request(args)
+	b, err := f.load(streams)
 	if err != nil {
 		return err
 	}
-	if f.output != "text" && f.output != "json" {
-		return usage("--output: expected text or json, found %q", f.output)
-	}
-	if spec.Artifacts == nil {
-		if spec.Artifacts, err = artifactsIn(f, f.session.journals()); err != nil {
-			return cannot(err)
-		}
-	}
-	b, err := f.load(streams)
+	spec, err := f.request(args, b.Name())
 	if err != nil {
 		return err
 	}
@@ -90,24 +114,20 @@ func (f *runFlags) run(ctx context.Context, streams cli.Streams, args []string) 
 }
 
 // request says what to run, by flags or by an ActionSet.
-func (f *runFlags) request(args []string) (compat.ActionSpec, error) {
-	if f.blueprint == "" {
-		return compat.ActionSpec{}, usage("which blueprint? give it with -b FILE")
-	}
+func (f *runFlags) request(args []string, blueprint string) (compat.ActionSpec, error) {
 	if f.actionSet != "" {
-		if len(args) > 0 {
-			return compat.ActionSpec{}, usage("the ActionSet says which action to run: leave out %q", args[0])
+		spec, err := actionOf(f.actionSet)
+		if err == nil && spec.Blueprint != "" && spec.Blueprint != blueprint {
+			err = failed(fmt.Errorf("%s: the ActionSet is for the blueprint %q, and %s is %q", f.actionSet, spec.Blueprint, f.blueprint, blueprint))
 		}
-		return actionOf(f.actionSet)
-	}
-	if len(args) == 0 {
-		return compat.ActionSpec{}, usage("which action? for example: rescue run backup -b %s", f.blueprint)
+		return spec, err
 	}
 	spec, err := f.spec(args[0])
 	if err != nil {
 		return spec, usage("%w", err)
 	}
-	return spec, nil
+	spec.Artifacts, err = artifactsIn(f, f.session.journals())
+	return spec, cannot(err)
 }
 
 // actionOf reads an ActionSet with a single action.
@@ -133,9 +153,31 @@ func actionOf(path string) (compat.ActionSpec, error) {
 	return set.Spec.Actions[0], nil
 }
 
-// check shows what vet says of the blueprint, and fails if there are errors.
-func check(streams cli.Streams, path string) error {
-	collector := &vet.Collector{}
+// load checks the blueprint, and reads it.
+func (f *runFlags) load(streams cli.Streams) (*interp.Blueprint, error) {
+	var stdin []byte
+	if f.blueprint == "-" {
+		var err error
+		if stdin, err = io.ReadAll(streams.Stdin); err != nil {
+			return nil, cannot(err)
+		}
+	}
+	if !f.noVet {
+		if err := vetBlueprint(streams, f.blueprint, stdin); err != nil {
+			return nil, err
+		}
+	}
+	b, err := interp.Load(f.blueprint, bytes.NewReader(stdin))
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		return nil, cannot(err)
+	}
+	return b, failed(err)
+}
+
+// vetBlueprint shows what vet says of the blueprint, and fails if there are errors.
+func vetBlueprint(streams cli.Streams, path string, stdin []byte) error {
+	path, _ = interp.SplitField(path)
+	collector := &vet.Collector{Stdin: bytes.NewReader(stdin)}
 	units, findings, unreadable := collector.Collect([]string{path})
 	if unreadable != nil {
 		return cannot(unreadable)
@@ -153,21 +195,7 @@ func check(streams cli.Streams, path string) error {
 	if err := vet.WriteText(streams.Stderr, findings, vet.TextOptions{}); err != nil {
 		return cannot(err)
 	}
-	return failed(fmt.Errorf("nothing was run: %d errors in the blueprint (--no-vet runs it all the same)", errs))
-}
-
-// load reads the blueprint and refuses one that has mistakes.
-func (f *runFlags) load(streams cli.Streams) (*interp.Blueprint, error) {
-	if !f.noVet && f.blueprint != "-" {
-		if err := check(streams, f.blueprint); err != nil {
-			return nil, err
-		}
-	}
-	b, err := interp.Load(f.blueprint, streams.Stdin)
-	if err != nil {
-		return nil, cannot(err)
-	}
-	return b, nil
+	return failed(fmt.Errorf("nothing was run: the blueprint has mistakes, %d in all (--no-vet runs it all the same)", errs))
 }
 
 // runIn plans the action, and runs it unless this is a dry run.
@@ -177,7 +205,7 @@ func (f *runFlags) runIn(ctx context.Context, streams cli.Streams, s *session, b
 		return cannot(err)
 	}
 	plan, err := b.Plan(spec.Name, params)
-	if errors.Is(err, interp.ErrNoAction) {
+	if errors.Is(err, interp.ErrNoAction) || errors.Is(err, interp.ErrNoObject) {
 		return usage("%w", err)
 	}
 	if err != nil {
@@ -185,6 +213,10 @@ func (f *runFlags) runIn(ctx context.Context, streams cli.Streams, s *session, b
 	}
 	if f.dryRun {
 		return writePlan(streams.Stdout, f.output, plan)
+	}
+	request, err := f.requestJSON(spec)
+	if err != nil {
+		return failed(err)
 	}
 	id := run.NewID(s.env.Clock())
 	journal, err := run.OpenJournal(f.session.journals(), id)
@@ -200,7 +232,7 @@ func (f *runFlags) runIn(ctx context.Context, streams cli.Streams, s *session, b
 	result, err := run.Run(ctx, run.Options{
 		ID: id, Plan: plan, Params: params, Registry: funcs.Builtin(), Env: s.env,
 		Render: compat.Engine{}.Render, Objects: kube.Objects{Kube: s.env.Kube}, Journal: journal,
-		Parallel: f.parallel, Request: requestJSON(f, spec), OnEvent: announce(streams.Stderr),
+		Parallel: f.parallel, Request: request, OnEvent: announce(streams.Stderr),
 	})
 	if werr := writeResult(streams.Stdout, f.output, result); werr != nil {
 		return cannot(werr)
@@ -223,7 +255,7 @@ func (f *runFlags) params(ctx context.Context, s *session, spec compat.ActionSpe
 	case f.profile != "":
 		params.Profile, err = profileOf(ctx, s.env, f.profile)
 	case spec.Profile != nil:
-		params.Profile, err = profileOf(ctx, s.env, spec.Profile.Namespace+"/"+spec.Profile.Name)
+		params.Profile, err = profileOfCluster(ctx, s.env, spec.Profile.Namespace, spec.Profile.Name)
 	}
 	return params, err
 }
@@ -240,19 +272,14 @@ func names(refs map[string]compat.ObjectReference) map[string]compat.NamespacedN
 	return out
 }
 
-// requestJSON is what the journal keeps of how the run was asked for: enough to
-// ask for it again, and no secret.
-func requestJSON(f *runFlags, spec compat.ActionSpec) json.RawMessage {
-	src, err := json.Marshal(struct {
+// requestJSON is what the journal keeps of how the run was asked for.
+func (f *runFlags) requestJSON(spec compat.ActionSpec) (json.RawMessage, error) {
+	return json.Marshal(struct {
 		BlueprintFile string            `json:"blueprintFile"`
 		Profile       string            `json:"profile,omitempty"`
-		Runtime       string            `json:"runtime"`
+		Session       sessionFlags      `json:"session"`
 		Action        compat.ActionSpec `json:"action"`
-	}{f.blueprint, f.profile, f.session.runtime, spec})
-	if err != nil {
-		return nil
-	}
-	return src
+	}{f.blueprint, f.profile, f.session, spec})
 }
 
 // announce tells of each phase as it starts and ends.
@@ -263,9 +290,12 @@ func announce(w io.Writer) func(run.Event) {
 		case run.RunStarted:
 			fmt.Fprintf(w, "%s run %s\n", at, e.Run)
 		case run.PhaseStarted:
-			fmt.Fprintf(w, "%s %s: %s\n", at, e.Phase, e.Func)
+			fmt.Fprintf(w, "%s %s: %s\n", at, phaseName(e), e.Func)
 		case run.PhaseFinished:
-			fmt.Fprintf(w, "%s %s: %s\n", at, e.Phase, e.State)
+			fmt.Fprintf(w, "%s %s: %s\n", at, phaseName(e), e.State)
 		}
 	}
 }
+
+// phaseName takes the brackets off the name that the journal gives the defer phase.
+func phaseName(e run.Event) string { return strings.Trim(e.Phase, "()") }

@@ -23,29 +23,26 @@ import (
 
 // sessionFlags say where an action runs.
 type sessionFlags struct {
-	runtime       string
-	localDir      string
-	objects       []string
-	kubeconfig    string
-	context       string
-	workNamespace string
-	toolsImage    string
-	stateDir      string
+	Runtime        string   `json:"runtime"`
+	LocalDir       string   `json:"localDir,omitempty"`
+	Objects        []string `json:"objects,omitempty"`
+	Kubeconfig     string   `json:"kubeconfig,omitempty"`
+	Context        string   `json:"context,omitempty"`
+	WorkNamespace  string   `json:"workNamespace,omitempty"`
+	ServiceAccount string   `json:"serviceAccount,omitempty"`
+	StateDir       string   `json:"stateDir"`
 }
 
 func (f *sessionFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.runtime, "runtime", "cluster", "`WHERE` to run: cluster, or local for the embedded one")
-	fs.StringVar(&f.localDir, "local-dir", "", "`DIR` with the objects and volumes of the embedded cluster (default: STATE-DIR/local)")
-	fs.StringArrayVar(&f.objects, "objects", nil, "`FILE` with Kubernetes objects to apply to the embedded cluster first; may be repeated")
-	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "`FILE` with the cluster's address and credentials (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
-	fs.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig's context")
-	fs.StringVar(&f.workNamespace, "work-namespace", "", "`NAMESPACE` for pods that name none (default: that of the kubeconfig's context)")
-	fs.StringVar(&f.toolsImage, "tools-image", DefaultToolsImage, "`IMAGE` for pods that move data")
-	fs.StringVar(&f.stateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
+	fs.StringVar(&f.Runtime, "runtime", "cluster", "`WHERE` to run: cluster, or local for the embedded one")
+	fs.StringVar(&f.LocalDir, "local-dir", "", "`DIR` with the objects and volumes of the embedded cluster (default: STATE-DIR/local)")
+	fs.StringArrayVar(&f.Objects, "objects", nil, "`FILE` with Kubernetes objects to apply to the embedded cluster first; may be repeated")
+	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "`FILE` with the cluster's address and credentials (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
+	fs.StringVar(&f.Context, "context", "", "`NAME` of the kubeconfig's context")
+	fs.StringVar(&f.WorkNamespace, "work-namespace", "", "`NAMESPACE` for pods that name none (default: that of the kubeconfig's context)")
+	fs.StringVar(&f.ServiceAccount, "service-account", "", "`NAME` of the service account for pods in the work namespace (default: the namespace's own)")
+	fs.StringVar(&f.StateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
 }
-
-// DefaultToolsImage is what `make image` builds.
-const DefaultToolsImage = "localhost/rescue-tools:dev"
 
 func defaultStateDir() string {
 	if dir := os.Getenv("RESCUE_STATE_DIR"); dir != "" {
@@ -61,7 +58,7 @@ func defaultStateDir() string {
 	return filepath.Join(home, ".local", "state", "rescue")
 }
 
-func (f *sessionFlags) journals() string { return filepath.Join(f.stateDir, "runs") }
+func (f *sessionFlags) journals() string { return filepath.Join(f.StateDir, "runs") }
 
 // A session is a connection to the place where actions run.
 type session struct {
@@ -76,28 +73,28 @@ func (f *sessionFlags) open(ctx context.Context, talk io.Writer) (*session, erro
 	// client-go writes to standard error by itself; what matters reaches us as errors.
 	klog.SetLogger(logr.Discard())
 	env := &funcs.Env{
-		Clock:      time.Now,
-		Log:        slog.New(newLineHandler(talk)),
-		ToolsImage: f.toolsImage,
-		Namespace:  f.workNamespace,
+		Clock:          time.Now,
+		Log:            slog.New(newLineHandler(talk)),
+		Namespace:      f.WorkNamespace,
+		ServiceAccount: f.ServiceAccount,
 	}
-	switch f.runtime {
+	switch f.Runtime {
 	case "cluster":
-		if len(f.objects) > 0 {
+		if len(f.Objects) > 0 {
 			return nil, usage("--objects is for --runtime local; use kubectl for a cluster")
 		}
 		return f.openCluster(env)
 	case "local":
 		return f.openLocal(ctx, env)
 	default:
-		return nil, usage("--runtime: expected cluster or local, found %q", f.runtime)
+		return nil, usage("--runtime: expected cluster or local, found %q", f.Runtime)
 	}
 }
 
 func (f *sessionFlags) openCluster(env *funcs.Env) (*session, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = f.kubeconfig
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context})
+	rules.ExplicitPath = f.Kubeconfig
+	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.Context})
 	rest, err := config.ClientConfig()
 	if err != nil {
 		return nil, cannot(fmt.Errorf("no cluster: %w (set KUBECONFIG or --kubeconfig, or use --runtime local)", err))
@@ -116,9 +113,9 @@ func (f *sessionFlags) openCluster(env *funcs.Env) (*session, error) {
 }
 
 func (f *sessionFlags) openLocal(ctx context.Context, env *funcs.Env) (*session, error) {
-	dir := f.localDir
+	dir := f.LocalDir
 	if dir == "" {
-		dir = filepath.Join(f.stateDir, "local")
+		dir = filepath.Join(f.StateDir, "local")
 	}
 	profile, err := local.DefaultProfile(dir)
 	if err != nil {
@@ -128,7 +125,11 @@ func (f *sessionFlags) openLocal(ctx context.Context, env *funcs.Env) (*session,
 	if err != nil {
 		return nil, cannot(err)
 	}
-	if err := errors.Join(apply(cluster, f.objects), cluster.Ready(ctx)); err != nil {
+	err = apply(cluster, f.Objects)
+	if err == nil {
+		err = cluster.Ready(ctx)
+	}
+	if err != nil {
 		return nil, cannot(errors.Join(err, cluster.Close(context.WithoutCancel(ctx))))
 	}
 	cluster.Env(env)

@@ -17,7 +17,9 @@ func moverCommand(streams cli.Streams) *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return status(agent.Main(cmd.Context(), args, streams.Stdin, streams.Stdout, streams.Stderr))
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			return status(agent.Main(ctx, args, streams.Stdin, streams.Stdout, streams.Stderr))
 		},
 	}
 }
@@ -30,7 +32,9 @@ func kandoCommand(streams cli.Streams) *cobra.Command {
 		Short:              "Kanister's tool for a blueprint's scripts: output, location push, pull and delete",
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return status(kando.Main(cmd.Context(), args, streams.Stdin, streams.Stdout, streams.Stderr))
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			return status(kando.Main(ctx, args, streams.Stdin, streams.Stdout, streams.Stderr))
 		},
 	}
 }

@@ -33,7 +33,7 @@ type Gatherer struct {
 	Dynamic dynamic.Interface
 }
 
-// Wanted is what to read. Secrets and ConfigMaps are keyed by the name that the
+// Wanted is what to read. The zero Target means that there is no object. Secrets and ConfigMaps are keyed by the name that the
 // blueprint uses.
 type Wanted struct {
 	Target              Target
@@ -53,7 +53,10 @@ var known = map[string]schema.GroupVersionResource{
 // ConfigMaps. It reports all that cannot be read, not just the first.
 func (g *Gatherer) Gather(ctx context.Context, want Wanted) (*compat.Params, error) {
 	p := &compat.Params{}
-	errs := []error{g.target(ctx, p, want.Target)}
+	var errs []error
+	if want.Target != (Target{}) {
+		errs = append(errs, g.target(ctx, p, want.Target))
+	}
 	var err error
 	p.Secrets, err = readAll(want.Secrets, "Secret", func(n compat.NamespacedName) (compat.Secret, error) { return g.secret(ctx, n) })
 	errs = append(errs, err)

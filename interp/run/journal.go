@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -27,8 +29,9 @@ const (
 	RunFinished   EventKind = "run-finished"
 )
 
-// Event is a line of the journal. Secrets never stand in one: arguments are not
-// kept, and errors are redacted.
+// Event is a line of the journal. Arguments are not kept, and errors and the request
+// are redacted. Outputs and artifacts stand in it as they are, because a later run
+// needs them: the file is readable by its owner alone.
 type Event struct {
 	Version string    `json:"version"`
 	Time    time.Time `json:"time"`
@@ -51,6 +54,7 @@ type Event struct {
 type Journal struct {
 	mu   sync.Mutex
 	file *os.File
+	size int64 // of what is whole
 }
 
 // ErrRunning says that another process has the journal open.
@@ -66,34 +70,50 @@ func OpenJournal(dir, run string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockAndMend(f); err != nil {
+	size, err := lockAndMend(f)
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("journal of run %s: %w", run, err)
 	}
-	return &Journal{file: f}, nil
+	return &Journal{file: f, size: size}, nil
+}
+
+// syncDir makes the file's name as durable as its content.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 // JournalPath is the file of a run's journal.
 func JournalPath(dir, run string) string { return filepath.Join(dir, run+".jsonl") }
 
-func lockAndMend(f *os.File) error {
+// lockAndMend takes the journal for this process and returns the size of what is
+// whole in it.
+func lockAndMend(f *os.File) (int64, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return ErrRunning
+		return 0, ErrRunning
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	src, err := io.ReadAll(f)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	whole := int64(bytes.LastIndexByte(src, '\n') + 1)
 	if err := f.Truncate(whole); err != nil {
-		return err
+		return 0, err
 	}
 	_, err = f.Seek(whole, io.SeekStart)
-	return err
+	return whole, err
 }
 
 // Append writes an event and returns when it is on disk.
@@ -104,10 +124,25 @@ func (j *Journal) Append(e Event) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
+	_, err = j.file.Write(append(line, '\n'))
+	if err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		// Half a line would spoil the next one.
+		return errors.Join(err, j.cut())
+	}
+	j.size += int64(len(line) + 1)
+	return nil
+}
+
+// cut removes what was written after the last whole event.
+func (j *Journal) cut() error {
+	if err := j.file.Truncate(j.size); err != nil {
 		return err
 	}
-	return j.file.Sync()
+	_, err := j.file.Seek(j.size, io.SeekStart)
+	return err
 }
 
 // Close lets other processes open the journal.
@@ -166,8 +201,6 @@ func Summarize(events []Event) Summary {
 			s.State, s.Artifacts = e.State, e.Artifacts
 		}
 	}
-	for name := range flying {
-		s.InFlight = append(s.InFlight, name)
-	}
+	s.InFlight = slices.Sorted(maps.Keys(flying))
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"time"
 
 	"github.com/rescuecue/rescue/compat"
@@ -17,7 +18,9 @@ import (
 func (r *runner) runPhase(ctx context.Context, ph *interp.Phase) error {
 	pause := ph.Backoff
 	for attempt := 1; ; attempt++ {
-		r.begin(ph, attempt)
+		if err := r.begin(ph, attempt); err != nil {
+			return err
+		}
 		output, err := r.attempt(ctx, ph)
 		if err == nil {
 			return r.keep(ph, output)
@@ -51,11 +54,27 @@ func (r *runner) attempt(ctx context.Context, ph *interp.Phase) (funcs.Output, e
 	if err != nil {
 		return nil, err
 	}
-	output, err := f.Exec(ctx, r.env(ph), args)
-	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+	output, err := r.exec(ctx, f, ph, args)
+	if cause := context.Cause(ctx); isContextError(err) && cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	return output, err
+}
+
+// exec calls the function. A panic in it, or in a library below it, fails the phase
+// like any error: what was created is removed and the defer phase runs.
+func (r *runner) exec(ctx context.Context, f funcs.Func, ph *interp.Phase, args map[string]any) (out funcs.Output, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.Debug("stack of a function that failed inside", "phase", ph.Title(), "stack", string(debug.Stack()))
+			err = fmt.Errorf("function %s failed inside, which is a mistake in it and not in the blueprint: %v", ph.Func, p)
+		}
+	}()
+	return f.Exec(ctx, r.env(ph), args)
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // env is the run's environment as one phase sees it.
@@ -78,6 +97,9 @@ func (r *runner) readObjects(ctx context.Context, ph *interp.Phase) error {
 	}
 	secrets, configMaps := map[string]compat.Secret{}, map[string]compat.ConfigMap{}
 	for name, ref := range refs {
+		if ref.Namespace == "" {
+			ref.Namespace = r.Env.Namespace
+		}
 		if ref.Kind == "ConfigMap" {
 			configMaps[name], err = r.Objects.ConfigMap(ctx, ref.Namespace, ref.Name)
 		} else {
@@ -105,35 +127,44 @@ func (r *runner) keep(ph *interp.Phase, output funcs.Output) error {
 }
 
 // begin and settle are the two ends of a phase in result, journal and log. settle
-// runs in the scheduler's goroutine, so that results have one writer at a time.
-func (r *runner) begin(ph *interp.Phase, attempt int) {
+// runs in the scheduler's goroutine, so that results have one writer at a time. It
+// returns the error that the phase ended with.
+func (r *runner) begin(ph *interp.Phase, attempt int) error {
 	p := r.byName[ph.Name]
 	now := r.Env.Clock()
 	if p.Started == nil {
 		p.Started = &now
 	}
 	p.State, p.Attempts = Running, attempt
-	r.record(Event{Kind: PhaseStarted, Phase: ph.Title(), Func: ph.Func, Attempt: attempt})
+	return r.record(Event{Kind: PhaseStarted, Phase: ph.Name, Func: ph.Func, Attempt: attempt})
 }
 
-func (r *runner) settle(ctx context.Context, ph *interp.Phase, err error) {
+func (r *runner) settle(ctx context.Context, ph *interp.Phase, err error) error {
 	p := r.byName[ph.Name]
 	now := r.Env.Clock()
 	p.Ended = &now
+	e := Event{Kind: PhaseFinished, Phase: ph.Name, State: Complete, Output: p.Output}
+	if err != nil {
+		p.State, p.Error = Failed, r.redact.Text(err.Error())
+		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			p.State = Cancelled
+		}
+		// A phase that was only stopped because another failed adds nothing.
+		if !errors.Is(err, errNotNeeded) {
+			r.addError(fmt.Errorf("phase %s (%s): %w", ph.Title(), ph.Func, err))
+		}
+		e.State, e.Output, e.Error = p.State, nil, p.Error
+	}
+	if jerr := r.record(e); jerr != nil {
+		// The phase is done, but nobody could know: the run must not go on.
+		p.State = Failed
+		r.addError(jerr)
+		return jerr
+	}
 	if err == nil {
 		p.State = Complete
-		r.record(Event{Kind: PhaseFinished, Phase: ph.Title(), State: Complete, Output: p.Output})
-		return
 	}
-	p.State = Failed
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		p.State = Cancelled
-	}
-	p.Error = r.redact.Text(err.Error())
-	if !errors.Is(err, errNotNeeded) {
-		r.addError(fmt.Errorf("phase %s (%s): %w", ph.Title(), ph.Func, err))
-	}
-	r.record(Event{Kind: PhaseFinished, Phase: ph.Title(), State: p.State, Error: p.Error})
+	return err
 }
 
 // sleep waits and says whether the time has passed rather than the context.

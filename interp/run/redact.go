@@ -1,6 +1,8 @@
 package run
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -31,20 +33,8 @@ const Mask = "***"
 
 // AddParams adds the secrets of an action's parameters.
 func (r *Redactor) AddParams(p *compat.Params) {
-	for _, s := range p.Secrets {
-		r.AddSecret(s)
-	}
-	if p.Profile == nil {
-		return
-	}
-	if kp := p.Profile.Credential.KeyPair; kp != nil {
-		r.Add(kp.Secret)
-	}
-	if s := p.Profile.Credential.Secret; s != nil {
-		r.AddSecret(*s)
-	}
-	if k := p.Profile.Credential.KopiaServerSecret; k != nil {
-		r.Add(k.Password)
+	for _, v := range p.SecretValues() {
+		r.Add(v)
 	}
 }
 
@@ -60,16 +50,35 @@ func (r *Redactor) Add(value string) {
 	if len(strings.TrimSpace(value)) < minSecret {
 		return
 	}
-	quoted, err := json.Marshal(value)
-	if err != nil {
-		quoted = []byte(`""`)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.values = append(r.values, value, strings.TrimSpace(value), strings.Trim(string(quoted), `"`),
-		base64.StdEncoding.EncodeToString([]byte(value)), url.QueryEscape(value), url.PathEscape(value))
-	slices.SortFunc(r.values, func(a, b string) int { return len(b) - len(a) })
+	r.values = append(r.values, forms(value)...)
+	// A log is masked line by line.
+	for line := range strings.Lines(value) {
+		if line = strings.TrimSpace(line); len(line) >= minSecretLine && line != value {
+			r.values = append(r.values, line)
+		}
+	}
+	slices.SortFunc(r.values, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	r.values = slices.Compact(r.values)
+}
+
+// minSecretLine is the least length of a line of a longer secret, a key for instance.
+const minSecretLine = 8
+
+// forms are the ways in which a value is written into text.
+func forms(value string) []string {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	// Encoding a string into memory does not fail.
+	_ = enc.Encode(value)
+	quoted := strings.TrimSuffix(plain.String(), "\n")
+	escaped, _ := json.Marshal(value)
+	return []string{
+		value, strings.TrimSpace(value), quoted[1 : len(quoted)-1], string(escaped[1 : len(escaped)-1]),
+		base64.StdEncoding.EncodeToString([]byte(value)), url.QueryEscape(value), url.PathEscape(value),
+	}
 }
 
 // Text returns s with a mask for each secret in it.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,10 +37,10 @@ type Options struct {
 	// Done has the outputs of phases that an earlier process has finished: they
 	// are not run again.
 	Done map[string]map[string]any
-	// Parallel limits how many phases run at once; 0 is no limit.
+	// Parallel limits how many phases run at once; 0 or less is no limit.
 	Parallel int
-	// DeferTimeout limits the defer phase, which runs even after a cancel, unless
-	// it has a timeout of its own. 0 means DefaultDeferTimeout.
+	// DeferTimeout limits a defer phase that has no timeout of its own: it runs even
+	// after a cancel. 0 means DefaultDeferTimeout.
 	DeferTimeout time.Duration
 	// OnEvent is told of each transition; it may be nil.
 	OnEvent func(Event)
@@ -62,20 +64,25 @@ type ObjectReader interface {
 // Run runs the plan to its end. The result is complete whatever happens; the error
 // says what went wrong, with every error of every phase. Nothing is started if
 // something is wrong that can be known ahead: a function that cannot run, or an
-// argument that lacks an input.
+// input that is missing.
 //
 // When a phase fails, phases that were not started never are, and those that run
 // are cancelled: the action has failed, and what they do would be thrown away. The
 // defer phase runs in any case, in a context of its own.
+//
+// An argument that reads outputs, Secrets or a template is evaluated when its phase
+// starts, all others before anything runs.
 func Run(ctx context.Context, opts Options) (*Result, error) {
 	r := newRunner(opts)
 	if err := r.preflight(); err != nil {
 		return r.result, r.abort(err)
 	}
-	r.record(Event{Kind: RunStarted, Request: r.Request})
-	failed := r.runPhases(ctx)
-	deferErr := r.runDefer(ctx)
-	return r.result, r.finish(ctx, failed, deferErr)
+	if err := r.record(Event{Kind: RunStarted, Request: json.RawMessage(r.redact.Text(string(r.Request)))}); err != nil {
+		return r.result, r.abort(err)
+	}
+	r.runPhases(ctx)
+	r.runDefer(ctx)
+	return r.result, r.finish(ctx)
 }
 
 type runner struct {
@@ -148,32 +155,32 @@ func (r *runner) abort(err error) error {
 	return r.errs.ErrorOrNil()
 }
 
-func (r *runner) runDefer(ctx context.Context) error {
+// runDefer runs the defer phase in a context that a cancel of the run leaves alone.
+func (r *runner) runDefer(ctx context.Context) {
 	d := r.Plan.Defer
 	if d == nil {
-		return nil
+		return
 	}
-	limit := r.DeferTimeout
-	if limit == 0 {
-		limit = DefaultDeferTimeout
+	ctx = context.WithoutCancel(ctx)
+	if d.Timeout == 0 {
+		limit := r.DeferTimeout
+		if limit == 0 {
+			limit = DefaultDeferTimeout
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the defer phase's limit of %s has passed; give it a timeout of its own", limit))
+		defer cancel()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	err := r.runPhase(ctx, d)
-	r.settle(ctx, d, err)
-	return err
+	// settle keeps the error for the result.
+	_ = r.settle(ctx, d, r.runPhase(ctx, d))
 }
 
-// finish evaluates the artifacts and sums up.
-func (r *runner) finish(ctx context.Context, failed bool, deferErr error) error {
-	r.result.State = Complete
-	switch {
-	case ctx.Err() != nil:
-		r.result.State = Cancelled
-		r.addError(fmt.Errorf("the run was cancelled: %w", context.Cause(ctx)))
-	case failed || deferErr != nil:
-		r.result.State = Failed
-	default:
+// finish evaluates the artifacts and sums up. Artifacts of phases that all
+// succeeded are handed out whatever came afterwards: the backup is there, and
+// nobody could find it without them.
+func (r *runner) finish(ctx context.Context) error {
+	r.result.State = r.outcome(ctx)
+	if r.allComplete(r.result.Phases) {
 		artifacts, err := r.state.Artifacts()
 		if err != nil {
 			r.result.State = Failed
@@ -183,8 +190,30 @@ func (r *runner) finish(ctx context.Context, failed bool, deferErr error) error 
 		}
 	}
 	r.result.Ended = r.Env.Clock()
-	r.record(Event{Kind: RunFinished, State: r.result.State, Artifacts: r.result.Artifacts, Errors: r.result.Errors})
+	if err := r.record(Event{Kind: RunFinished, State: r.result.State, Artifacts: r.result.Artifacts, Errors: r.result.Errors}); err != nil {
+		r.addError(err)
+	}
 	return r.errs.ErrorOrNil()
+}
+
+func (r *runner) outcome(ctx context.Context) State {
+	phases := r.result.Phases
+	if r.result.DeferPhase != nil {
+		phases = append(slices.Clone(phases), r.result.DeferPhase)
+	}
+	switch {
+	case r.allComplete(phases):
+		return Complete
+	case ctx.Err() != nil && !r.allComplete(r.result.Phases):
+		r.addError(fmt.Errorf("the run was cancelled: %w", context.Cause(ctx)))
+		return Cancelled
+	default:
+		return Failed
+	}
+}
+
+func (r *runner) allComplete(phases []*PhaseResult) bool {
+	return !slices.ContainsFunc(phases, func(p *PhaseResult) bool { return p.State != Complete })
 }
 
 // addError keeps an error for the result, without secrets.
@@ -199,16 +228,28 @@ func (r *runner) addError(err error) {
 		r.errs = multierror.Append(r.errs, errors.New(r.redact.Text(one.Error())))
 		r.result.Errors = append(r.result.Errors, r.redact.Text(one.Error()))
 	}
+	r.errs.ErrorFormat = oneALine
 }
 
-func (r *runner) record(e Event) {
+// oneALine writes errors as people read them.
+func oneALine(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+// record keeps a transition in the journal, and then tells of it.
+func (r *runner) record(e Event) error {
 	e.Version, e.Time, e.Run = FormatVersion, r.Env.Clock(), r.ID
 	if r.Journal != nil {
 		if err := r.Journal.Append(e); err != nil {
-			r.addError(fmt.Errorf("journal: %w", err))
+			return fmt.Errorf("journal: %w", err)
 		}
 	}
 	if r.OnEvent != nil {
 		r.OnEvent(e)
 	}
+	return nil
 }

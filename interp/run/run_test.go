@@ -64,6 +64,8 @@ func (f *fake) Exec(ctx context.Context, env *funcs.Env, args funcs.Args) (funcs
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	case "panic":
+		panic("on purpose")
 	case "give":
 		return funcs.Output{words[1]: words[2]}, nil
 	}
@@ -366,5 +368,91 @@ func TestSecretsDoNotReachTheJournalOrTheResult(t *testing.T) {
 	all := fmt.Sprint(err, result.Errors, result.Phases[0].Error) + string(readFile(t, JournalPath(dir, "r1")))
 	if strings.Contains(all, "canary") || !strings.Contains(all, Mask) {
 		t.Errorf("a secret got out: %s", all)
+	}
+}
+
+func TestNegativeParallelIsNoLimit(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "one")+"}")
+	opts.Parallel = -1
+	result, err := Run(context.Background(), opts)
+	if err != nil || result.State != Complete || len(f.events) != 1 {
+		t.Errorf("state %s, events %v, error %v", result.State, f.events, err)
+	}
+}
+
+func TestCancelAfterTheLastPhaseKeepsTheArtifacts(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "give id 7", "output: id: string")+"}\n"+
+		"deferPhase: {func: \"KubeTask\", args: {image: \"i:1\", command: [\"wait\", \"end\"]}}\n"+
+		"outputArtifacts: x: keyValue: id: phases.a.output.id")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() {
+		<-f.waiting
+		cancel(errors.New("interrupted"))
+		close(f.release)
+	}()
+	result, err := Run(ctx, opts)
+	if err != nil || result.State != Complete || result.Artifacts["x"].KeyValue["id"] != "7" {
+		t.Errorf("state %s, artifacts %v, error %v", result.State, result.Artifacts, err)
+	}
+}
+
+func TestFailedDeferKeepsTheArtifacts(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "give id 7", "output: id: string")+"}\n"+
+		"deferPhase: {func: \"KubeTask\", args: {image: \"i:1\", command: [\"fail\"]}}\n"+
+		"outputArtifacts: x: keyValue: id: phases.a.output.id")
+	result, err := Run(context.Background(), opts)
+	if err == nil || result.State != Failed || result.Artifacts["x"].KeyValue["id"] != "7" {
+		t.Errorf("state %s, artifacts %v, error %v", result.State, result.Artifacts, err)
+	}
+}
+
+func TestDeferHasALimit(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "one")+"}\n"+
+		"deferPhase: {func: \"KubeTask\", args: {image: \"i:1\", command: [\"wait\", \"end\"]}}")
+	opts.DeferTimeout = time.Millisecond
+	_, err := Run(context.Background(), opts)
+	if err == nil || !strings.Contains(err.Error(), "the defer phase's limit of 1ms has passed") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPanicFailsThePhase(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "panic")+"}\n"+
+		"deferPhase: {func: \"KubeTask\", args: {image: \"i:1\", command: [\"cleanup\"]}}")
+	result, err := Run(context.Background(), opts)
+	if err == nil || !strings.Contains(err.Error(), "function KubeTask failed inside") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(map[string]State{"a": Failed, "deferPhase": Complete}, states(result)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNothingRunsWithoutAJournal(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "one")+"}")
+	opts.Journal = openJournal(t, t.TempDir())
+	opts.Journal.Close()
+	result, err := Run(context.Background(), opts)
+	if err == nil || len(f.events) != 0 || result.State != Failed {
+		t.Errorf("state %s, events %v, error %v", result.State, f.events, err)
+	}
+}
+
+func TestRedactorKnowsTheFormsOfASecret(t *testing.T) {
+	r := NewRedactor()
+	r.Add("-----BEGIN KEY-----\nline-one-of-it\nline-two-of-it\n-----END KEY-----\n")
+	r.Add(`a"b<c>&d`)
+	for _, text := range []string{
+		"log: line-two-of-it", "a\"b<c>&d", `a\"b<c>&d`, `a\"b\u003cc\u003e\u0026d`, "YSJiPGM+JmQ=", "a%22b%3Cc%3E%26d",
+	} {
+		if got := r.Text(text); !strings.Contains(got, Mask) {
+			t.Errorf("%s stays", got)
+		}
 	}
 }

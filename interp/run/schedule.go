@@ -15,9 +15,10 @@ type outcome struct {
 	err   error
 }
 
-// runPhases runs the phases in their order and says whether one failed. All that
-// it started has ended when it returns.
-func (r *runner) runPhases(ctx context.Context) (failed bool) {
+// runPhases runs the phases in their order. All that it started has ended when it
+// returns.
+func (r *runner) runPhases(ctx context.Context) {
+	failed := false
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := newSchedule(r.Plan.Phases)
@@ -30,7 +31,7 @@ func (r *runner) runPhases(ctx context.Context) (failed bool) {
 	ended := make(chan outcome)
 	running := 0
 	for {
-		for !failed && ctx.Err() == nil && (r.Parallel == 0 || running < r.Parallel) {
+		for !failed && ctx.Err() == nil && (r.Parallel <= 0 || running < r.Parallel) {
 			ph := s.next()
 			if ph == nil {
 				break
@@ -43,8 +44,7 @@ func (r *runner) runPhases(ctx context.Context) (failed bool) {
 		}
 		o := <-ended
 		running--
-		r.settle(ctx, o.phase, o.err)
-		if o.err != nil && !failed {
+		if err := r.settle(ctx, o.phase, o.err); err != nil && !failed {
 			failed = true
 			cancel(errNotNeeded)
 		}
@@ -53,7 +53,6 @@ func (r *runner) runPhases(ctx context.Context) (failed bool) {
 	for _, ph := range s.waiting {
 		r.byName[ph.Name].State = Skipped
 	}
-	return failed
 }
 
 // adopt takes over what an earlier process finished.
