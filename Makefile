@@ -1,10 +1,12 @@
-# What this needs: Go (the version in go.mod or newer) and git. `make demo` needs
-# Linux besides, for the sandboxes of its embedded runtime. Everything else comes
-# with the Go module.
+# What this needs: Go (the version in go.mod or newer), and Linux for the sandboxes of
+# the embedded runtime. With gcc the tests also look for data races. Everything else
+# comes with the Go module.
 
 GO       ?= go
 BIN      := bin
 PACKAGES := ./...
+# The race detector needs a C compiler.
+RACE     := $(if $(shell command -v gcc),-race)
 IMAGE    ?= localhost/rescue-tools:dev
 
 .PHONY: all build test demo vet lint examples docs image e2e bench fuzz clean
@@ -15,7 +17,8 @@ build: ## build bin/rescue and bin/rescue-vet
 	$(GO) build -o $(BIN)/ ./cmd/rescue ./cmd/rescue-vet
 
 test: ## run all tests that need no cluster
-	$(GO) test -race $(PACKAGES)
+	@[ -n "$(RACE)" ] || echo "no C compiler (gcc): the tests run without the race detector"
+	$(GO) test $(RACE) $(PACKAGES)
 
 demo: build ## convert a legacy blueprint, back up, destroy, restore: no cluster needed
 	examples/timelog/demo.sh

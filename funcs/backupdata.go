@@ -25,11 +25,12 @@ type backupDataArgs struct {
 func BackupData() Func { return fn[backupDataArgs]{name: "BackupData", exec: backupData} }
 
 func backupData(ctx context.Context, env *Env, a backupDataArgs) (Output, error) {
-	repo, err := env.repositoryAt(a.BackupArtifactPrefix, a.Namespace, a.InsecureTLS)
+	ns := env.namespaceOr(a.Namespace)
+	repo, err := env.repositoryAt(a.BackupArtifactPrefix, ns, a.InsecureTLS)
 	if err != nil {
 		return nil, err
 	}
-	at := container{a.Namespace, a.Pod, a.Container}
+	at := container{ns, a.Pod, a.Container}
 	res, err := env.backup(ctx, at, repo, a.EncryptionKey, a.IncludePath)
 	if err != nil {
 		return nil, adviseSidecar(err)

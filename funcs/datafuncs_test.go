@@ -261,7 +261,7 @@ func TestGeneratedEncryptionKey(t *testing.T) {
 		t.Fatalf("%d secrets with keys, %v; want one", len(all.Items), err)
 	}
 	secret := all.Items[0]
-	if secret.Annotations["rescue/repository"] != "backups/time-log" || len(secret.Data["encryptionKey"]) != 64 || secret.Immutable == nil || !*secret.Immutable {
+	if secret.Annotations["rescue.dev/repository"] != "backups/time-log" || len(secret.Data["encryptionKey"]) != 64 || secret.Immutable == nil || !*secret.Immutable {
 		t.Errorf("secret %s: annotations %v, key of %d bytes, immutable %v", secret.Name, secret.Annotations, len(secret.Data["encryptionKey"]), secret.Immutable)
 	}
 	if _, marked := secret.Labels["run"]; marked {
@@ -366,5 +366,90 @@ func TestProgressOfDataFunctions(t *testing.T) {
 	want := []funcs.Progress{{HashedBytes: 1, CachedBytes: 2, UploadedBytes: 3, RestoredBytes: 4, EstimatedBytes: 5}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+}
+
+// TestDataFunctionsNamespace: without a namespace, all happens in Rescue's own.
+func TestDataFunctionsNamespace(t *testing.T) {
+	for name, tc := range map[string]struct {
+		f         funcs.Func
+		namespace any // argument; nil for none
+		want      string
+	}{
+		"backup":                   {funcs.BackupData(), "shop", "shop"},
+		"backup, no namespace":     {funcs.BackupData(), nil, "rescue"},
+		"backup, empty namespace":  {funcs.BackupData(), "", "rescue"},
+		"restore":                  {funcs.RestoreData(), "shop", "shop"},
+		"restore, no namespace":    {funcs.RestoreData(), nil, "rescue"},
+		"restore, empty namespace": {funcs.RestoreData(), "", "rescue"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDataEnv(t)
+			var req agent.Request
+			d.exec.broken = func(o funcs.ExecOptions) error {
+				_, err := io.WriteString(o.Stdout, `{"result":{"backup":{"snapshotID":"i"},"restore":{"snapshotID":"i"}}}`+"\n")
+				return errors.Join(err, json.NewDecoder(o.Stdin).Decode(&req))
+			}
+			own := claim("data-web-0")
+			own.Namespace = "rescue"
+			if _, err := d.Kube.CoreV1().PersistentVolumeClaims("rescue").Create(t.Context(), own, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			args := backupArgs("/x", funcs.Args{"namespace": tc.namespace})
+			if tc.f.Name() == "RestoreData" {
+				args = restoreArgs(funcs.Args{"namespace": tc.namespace, "backupIdentifier": "i"})
+			}
+			run(t, tc.f, d, args)
+			if at := d.exec.calls[0].Namespace; at != tc.want || req.Namespace != tc.want {
+				t.Errorf("ran in namespace %q, the data is of %q, want %q", at, req.Namespace, tc.want)
+			}
+			for _, pod := range d.pods {
+				if pod.Namespace != tc.want {
+					t.Errorf("pod in namespace %q, want %q", pod.Namespace, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// TestRestoreDataWrites: a volume that can be shared for reading is restored to all
+// the same.
+func TestRestoreDataWrites(t *testing.T) {
+	d := newDataEnv(t)
+	shared := claim("shared")
+	shared.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce, corev1.ReadOnlyMany}
+	if _, err := d.Kube.CoreV1().PersistentVolumeClaims("shop").Create(t.Context(), shared, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	id := run(t, funcs.BackupData(), d, backupArgs(sample(t), nil))["backupID"]
+	run(t, funcs.RestoreData(), d, restoreArgs(funcs.Args{
+		"backupIdentifier": id, "restorePath": t.TempDir(), "pod": nil, "volumes": map[string]any{"shared": "/data"},
+	}))
+	spec := d.pods[0].Spec
+	if spec.Volumes[0].PersistentVolumeClaim.ReadOnly || spec.Containers[0].VolumeMounts[0].ReadOnly {
+		t.Errorf("mounted read-only: %+v", spec.Volumes[0].PersistentVolumeClaim)
+	}
+}
+
+// TestDataFunctionsEmptyResult: a mover of another release leaves out what it did.
+func TestDataFunctionsEmptyResult(t *testing.T) {
+	for _, tc := range []struct {
+		f    funcs.Func
+		args funcs.Args
+	}{
+		{funcs.BackupData(), backupArgs("/x", nil)},
+		{funcs.RestoreData(), restoreArgs(funcs.Args{"backupIdentifier": "i"})},
+	} {
+		t.Run(tc.f.Name(), func(t *testing.T) {
+			d := newDataEnv(t)
+			d.exec.broken = func(o funcs.ExecOptions) error {
+				_, err := io.WriteString(o.Stdout, `{"result":{}}`+"\n")
+				return err
+			}
+			_, err := tc.f.Exec(t.Context(), d.Env, tc.args)
+			if err == nil || mover.CodeOf(err) != mover.CodeFailed || !strings.Contains(err.Error(), "without saying what it did") {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }

@@ -20,7 +20,7 @@ const (
 	// keyField is the field of the Secret that holds a generated key.
 	keyField = "encryptionKey"
 	// keyRepository is the annotation that names the repository of the key.
-	keyRepository = "rescue/repository"
+	keyRepository = "rescue.dev/repository"
 	// keyBytes is how much randomness a generated key has.
 	keyBytes = 32
 	// keyNameLength bounds the readable part of the Secret's name.

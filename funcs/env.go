@@ -37,15 +37,30 @@ type Env struct {
 	// itself works in.
 	Namespace string
 	// ServiceAccount is for pods in Namespace, when the function names none. Empty:
-	// the namespace's default.
+	// the namespace's default. Pods in other namespaces always have the default.
 	ServiceAccount string
-	// ToolsImage is the image for pods that run rescue itself.
-	ToolsImage string
 	// Patience says how long pods may take to start.
 	Patience kube.Patience
 	// Labels go onto all that the function creates, so that what a dead process
-	// left behind can be found.
+	// left behind can be found. RunLabel and PhaseLabel are among them when the
+	// function is a phase of a run.
 	Labels map[string]string
+}
+
+// Labels of what a phase creates: the ID of its run, and its own name.
+const (
+	RunLabel   = "rescue.dev/run"
+	PhaseLabel = "rescue.dev/phase"
+)
+
+// phase names the phase in a way that is the same for all its attempts, and for no
+// other phase: RUN/PHASE. It is empty outside of a run.
+func (e *Env) phase() string {
+	run, phase := e.Labels[RunLabel], e.Labels[PhaseLabel]
+	if run == "" || phase == "" {
+		return ""
+	}
+	return run + "/" + phase
 }
 
 // PodExecutor runs commands in containers that exist.

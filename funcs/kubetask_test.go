@@ -41,7 +41,7 @@ func TestKubeTask(t *testing.T) {
 	pod := created()[0]
 	c := pod.Spec.Containers[0]
 	if pod.Namespace != "rescue" || !strings.HasPrefix(pod.Name, "kanister-job-") || pod.Spec.ServiceAccountName != "runner" ||
-		pod.Labels["rescue/run"] != "r1" || c.Image != "app:1" || !slices.Equal(c.Command, []string{"sh", "-c", "true"}) {
+		pod.Labels["rescue.dev/run"] != "r1" || c.Image != "app:1" || !slices.Equal(c.Command, []string{"sh", "-c", "true"}) {
 		t.Errorf("pod %+v", pod)
 	}
 	noPods(t, env)
@@ -60,7 +60,7 @@ func TestKubeTaskPrecedence(t *testing.T) {
 	env.Logs = funcstest.Logs{}
 	env.ServiceAccount = "runner"
 	env.Params.PodOverride = map[string]any{"nodeSelector": map[string]any{"disk": "caller"}}
-	env.Params.PodLabels = map[string]string{"team": "caller", "tier": "caller", "rescue/run": "caller"}
+	env.Params.PodLabels = map[string]string{"team": "caller", "tier": "caller", "rescue.dev/run": "caller"}
 	env.Params.PodAnnotations = map[string]string{"note": "caller"}
 	created := funcstest.Kubelet(t, client, funcstest.Ended(0, "container"))
 	out, err := funcs.KubeTask().Exec(t.Context(), env, funcs.Args{
@@ -78,7 +78,7 @@ func TestKubeTaskPrecedence(t *testing.T) {
 	if want := map[string]string{"disk": "caller", "zone": "arg"}; !maps.Equal(pod.Spec.NodeSelector, want) {
 		t.Errorf("node selector %v", pod.Spec.NodeSelector)
 	}
-	if want := map[string]string{"team": "arg", "tier": "caller", "createdBy": "arg", "rescue/run": "r1"}; !maps.Equal(pod.Labels, want) {
+	if want := map[string]string{"team": "arg", "tier": "caller", "createdBy": "arg", "rescue.dev/run": "r1"}; !maps.Equal(pod.Labels, want) {
 		t.Errorf("labels %v", pod.Labels)
 	}
 	if want := map[string]string{"note": "arg"}; !maps.Equal(pod.Annotations, want) {

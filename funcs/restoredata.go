@@ -42,7 +42,8 @@ func restoreData(ctx context.Context, env *Env, a restoreDataArgs) (Output, erro
 	if err != nil {
 		return nil, err
 	}
-	repo, err := env.repositoryAt(a.BackupArtifactPrefix, a.Namespace, a.InsecureTLS)
+	ns := env.namespaceOr(a.Namespace)
+	repo, err := env.repositoryAt(a.BackupArtifactPrefix, ns, a.InsecureTLS)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func restoreData(ctx context.Context, env *Env, a restoreDataArgs) (Output, erro
 	req.Password = key
 	req.Snapshot = mover.Selector{ID: a.BackupIdentifier, Tag: a.BackupTag}
 	req.Target, req.SubPath = cmp.Or(a.RestorePath, "/"), a.BackupPath
-	return Output{}, env.inDataPod(ctx, a.podWishes, "restore-data-", a.Namespace, a.Image, volumes, func(ctx context.Context, at container) error {
+	return Output{}, env.inDataPod(ctx, a.podWishes, "restore-data-", ns, a.Image, volumes, func(ctx context.Context, at container) error {
 		res, err := env.moveData(ctx, at, req)
 		if err != nil {
 			return env.explainKey(err, a.EncryptionKey, repo)
@@ -82,7 +83,7 @@ func (e *Env) volumesToRestore(pod string, volumes map[string]string) (map[strin
 	if pod == "" {
 		return volumes, nil
 	}
-	w := e.workload()
+	_, w := e.workload()
 	if w == nil {
 		return nil, errors.New("the argument pod needs an action on a Deployment, StatefulSet or DeploymentConfig: give volumes instead")
 	}
@@ -94,23 +95,15 @@ func (e *Env) volumesToRestore(pod string, volumes map[string]string) (map[strin
 	return of, nil
 }
 
-// workload is the object of the action, if it has pods.
-func (e *Env) workload() *compat.Workload {
-	if e.Params == nil {
-		return nil
-	}
-	return cmp.Or(e.Params.StatefulSet, e.Params.Deployment, e.Params.DeploymentConfig)
-}
-
-// inDataPod calls use with the container of a pod that mounts the volumes, and
-// the location's own volume if it has one.
+// inDataPod calls use with the container of a pod that mounts the volumes, claim to
+// path, for writing, and the location's own volume if it has one.
 func (e *Env) inDataPod(ctx context.Context, w podWishes, prefix, namespace, image string, volumes map[string]string, use func(context.Context, container) error) error {
-	volumes, err := withLocation(volumes, e.Params.Profile.Location)
+	mounts, err := withLocation(volumes, e.Params.Profile.Location)
 	if err != nil {
 		return err
 	}
 	spec := kube.SingleContainer(image, agent.IdleCommand(), e.serviceAccountIn(namespace))
-	if err := kube.MountClaims(ctx, e.Kube, namespace, &spec, volumes); err != nil {
+	if err := kube.MountClaims(ctx, e.Kube, namespace, &spec, mounts); err != nil {
 		return err
 	}
 	pod, err := w.template(e, prefix, namespace, spec).Build()
@@ -125,11 +118,15 @@ func (e *Env) inDataPod(ctx context.Context, w podWishes, prefix, namespace, ima
 }
 
 // withLocation adds the volume of a filesystem location, where the pods expect it.
-func withLocation(volumes map[string]string, l compat.Location) (map[string]string, error) {
-	if l.Type != compat.LocationFilesystem || l.Claim == "" {
-		return volumes, nil
+func withLocation(volumes map[string]string, l compat.Location) (map[string]kube.Mount, error) {
+	all := make(map[string]kube.Mount, len(volumes)+1)
+	for claim, path := range volumes {
+		all[claim] = kube.Mount{Path: path}
 	}
-	all := map[string]string{l.Claim: l.Endpoint}
+	if l.Type != compat.LocationFilesystem || l.Claim == "" {
+		return all, nil
+	}
+	all[l.Claim] = kube.Mount{Path: l.Endpoint}
 	for claim, path := range volumes {
 		if claim == l.Claim {
 			return nil, fmt.Errorf("volume %s is the location of the backups, and cannot be restored to", claim)
@@ -137,7 +134,6 @@ func withLocation(volumes map[string]string, l compat.Location) (map[string]stri
 		if strings.TrimRight(path, "/") == strings.TrimRight(l.Endpoint, "/") {
 			return nil, fmt.Errorf("volume %s is mounted at %s, which is also the directory of the location", claim, path)
 		}
-		all[claim] = path
 	}
 	return all, nil
 }

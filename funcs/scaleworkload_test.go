@@ -74,3 +74,31 @@ func TestScaleWorkloadUnknown(t *testing.T) {
 		})
 	}
 }
+
+// TestScaleWorkloadAgain: a second attempt of a phase has the output of the first.
+func TestScaleWorkloadAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		labels map[string]string
+		second int
+		noted  string
+	}{
+		"a phase of a run": {map[string]string{funcs.RunLabel: "r1", funcs.PhaseLabel: "stop"}, 3, "r1/stop=3"},
+		"no phase":         {map[string]string{funcs.RunLabel: "r1"}, 0, ""},
+		"no run":           {map[string]string{funcs.PhaseLabel: "stop"}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, client, _ := funcstest.NewEnv(deployment("shop", "web", 3))
+			env.Params.Deployment, env.Labels = &compat.Workload{Name: "web", Namespace: "shop"}, c.labels
+			for attempt, want := range []int{3, c.second} {
+				out, err := funcs.ScaleWorkload().Exec(t.Context(), env, funcs.Args{"replicas": 0, "waitForReady": false})
+				if err != nil || out["originalReplicaCount"] != want {
+					t.Errorf("attempt %d: output %v, error %v; want %d", attempt+1, out, err, want)
+				}
+			}
+			d, err := client.AppsV1().Deployments("shop").Get(t.Context(), "web", metav1.GetOptions{})
+			if err != nil || d.Annotations["rescue.dev/replicas-before"] != c.noted {
+				t.Errorf("annotations %v, error %v", d.Annotations, err)
+			}
+		})
+	}
+}

@@ -185,7 +185,11 @@ func (e *expression) explain(err error) error {
 	for _, one := range cueerrors.Errors(err) {
 		// The whole text, because the first message of a chain says little.
 		msg := one.Error()
-		if pos := e.position(one.Path()); pos.IsValid() {
+		v := e.at(one.Path())
+		if _, path := v.ReferencePath(); strings.Contains(msg, "incomplete value") && len(path.Selectors()) > 0 {
+			msg = fmt.Sprintf("%s: nothing was given for %s", strings.Join(one.Path(), "."), path)
+		}
+		if pos := position(v); pos.IsValid() {
 			msg = fmt.Sprintf("%s: %s", pos, msg)
 		}
 		all = append(all, msg)
@@ -194,8 +198,8 @@ func (e *expression) explain(err error) error {
 	return errors.New(strings.Join(slices.Compact(all), "\n"))
 }
 
-// position is where the author wrote the value at a path below the expression.
-func (e *expression) position(path []string) token.Pos {
+// at is the value at a path below the expression, as it stands in the blueprint.
+func (e *expression) at(path []string) cue.Value {
 	v := e.value
 	for _, step := range path {
 		sel := cue.Str(step)
@@ -208,6 +212,11 @@ func (e *expression) position(path []string) token.Pos {
 		}
 		v = next
 	}
+	return v
+}
+
+// position is where the author wrote a value, or what is wrong in it.
+func position(v cue.Value) token.Pos {
 	if pos := errorPos(v.Err()); pos.IsValid() {
 		return pos
 	}

@@ -63,6 +63,9 @@ func Load(path string, stdin io.Reader) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !info.IsDir() && info.Size() > MaxFileSize {
+		return nil, tooLarge(path)
+	}
 	if info.IsDir() || strings.HasSuffix(path, ".cue") {
 		return loadCUE(path, field, info.IsDir(), nil)
 	}
@@ -95,7 +98,7 @@ func LooksLikeCUE(src []byte) bool {
 		if len(line) == 0 || bytes.HasPrefix(line, []byte("//")) || line[0] == '@' {
 			continue
 		}
-		first, _, _ := bytes.Cut(line, []byte(" "))
+		first := bytes.Fields(line)[0]
 		return string(first) == "package" || string(first) == "import" || bytes.HasPrefix(first, []byte("import("))
 	}
 	return false
@@ -118,17 +121,25 @@ func readLimited(r io.Reader, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(src) > MaxFileSize {
-		return nil, fmt.Errorf("%s: larger than %d MiB; a blueprint is not that large", name, MaxFileSize>>20)
+		return nil, tooLarge(name)
 	}
 	return src, nil
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s: larger than %d MiB; a blueprint is not that large", name, MaxFileSize>>20)
 }
 
 // Instance loads the CUE package at path (a folder, or a single file) with the
 // embedded schema in reach. src, if not nil, stands in for the file's content.
 func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
 	file := path
-	if path == "-" {
+	switch {
+	case path == "-":
 		file = "stdin.cue"
+	case src != nil && !strings.HasSuffix(path, ".cue"):
+		// CUE takes a file for what its suffix says.
+		file += ".cue"
 	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
@@ -152,7 +163,7 @@ func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
 func loadCUE(path, field string, isDir bool, src []byte) (*Blueprint, error) {
 	inst, err := Instance(path, isDir, src)
 	if err != nil {
-		return nil, err
+		return nil, located(err)
 	}
 	return fromInstance(cuecontext.New(), inst, path, field)
 }

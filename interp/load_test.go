@@ -77,12 +77,13 @@ func TestLoadFindsTheBlueprint(t *testing.T) {
 		{name: "folder and field", path: "folder:blueprint", field: "blueprint"},
 		{name: "YAML file", path: "bp.yaml", field: "blueprint", legacy: true},
 		{name: "YAML among other documents", path: "list.yaml", field: "blueprint", legacy: true},
+		{name: "CUE without its suffix", path: "cue.txt", field: "blueprint"},
 		{name: "CUE on standard input", path: "-", stdin: "// A comment.\n\n" + cueBlueprint, field: "blueprint"},
 		{name: "YAML on standard input", path: "-", stdin: "# A comment.\n---\n" + yamlBlueprint, field: "blueprint", legacy: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := write(t, map[string]string{
-				"bp.cue": cueBlueprint, "bp.yaml": yamlBlueprint, "folder/bp.cue": cueBlueprint,
+				"bp.cue": cueBlueprint, "bp.yaml": yamlBlueprint, "cue.txt": cueBlueprint, "folder/bp.cue": cueBlueprint,
 				"folder/more.cue": "package main\n\n_more: 1\n", "named.cue": named, "list.yaml": profileYAML + "---\n" + yamlBlueprint,
 			})
 			path := tt.path
@@ -215,13 +216,14 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "neither", file: "x.txt", text: "hello\n", is: ErrNoBlueprint, want: "x.txt: no blueprint here"},
 		{name: "a list", file: "x.yaml", text: "- a\n- b\n", is: ErrNoBlueprint, want: "x.yaml: no blueprint here"},
 		{name: "broken YAML", file: "x.yaml", text: "a: [1,\n", want: "x.yaml:"},
-		{name: "broken CUE", file: "x.cue", text: "package x\n\na: [1,\n", want: "expected ']'"},
+		{name: "broken CUE", file: "x.cue", text: "package x\n\na: [1,\n", want: "x.cue:3:8: expected ']'"},
 		{name: "binary", file: "x.bin", text: "\x00\x01\x02\xff", want: "x.bin"},
 		{name: "no such import", file: "x.cue", text: "package x\n\nimport \"example.com/nowhere\"\n\na: nowhere.b\n", want: "example.com/nowhere"},
 		{name: "no such file of the schema", file: "x.cue", text: "package x\n\nimport \"github.com/rescuecue/rescue/shcema\"\n\na: shcema.b\n", want: "rescue/shcema"},
 		{name: "several Blueprints", file: "x.yaml", text: yamlBlueprint + "---\n" + yamlBlueprint, want: "x.yaml: several Blueprints in one file; keep one"},
 		{name: "a wrong Blueprint", file: "x.yaml", text: "apiVersion: cr.kanister.io/v1alpha1\nkind: Blueprint\nactions: [a]\n", want: "x.yaml:3:"},
 		{name: "too large", file: "x.yaml", text: strings.Repeat("# large\n", MaxFileSize/8+1), want: "x.yaml: larger than 16 MiB"},
+		{name: "too large CUE", file: "x.cue", text: "package x\n" + strings.Repeat("// large\n", MaxFileSize/9+1), want: "x.cue: larger than 16 MiB"},
 		{name: "not there", file: "", want: "x.yaml: no such file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -271,6 +273,7 @@ func TestLooksLikeCUE(t *testing.T) {
 		"import \"strings\"\n":                true,
 		"import (\n\t\"strings\"\n)\n":        true,
 		"import(\n\t\"strings\"\n)\n":         true,
+		"package\ta\n":                        true,
 		"":                                    false,
 		"# c\nkind: Blueprint\n":              false,
 		"package: a\n":                        false,

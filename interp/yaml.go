@@ -76,7 +76,7 @@ func convertedInstance(name string, src []byte) (*build.Instance, error) {
 		return inst
 	}))
 	inst := ctx.NewInstance("", nil)
-	file, err := parser.ParseFile(name+".cue", src, parser.ParseComments)
+	file, err := parser.ParseFile(name+" (as CUE)", src, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}

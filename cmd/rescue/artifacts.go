@@ -14,8 +14,6 @@ import (
 // artifactsIn reads the artifacts that an action starts from.
 func artifactsIn(f *runFlags, journals string) (map[string]compat.Artifact, error) {
 	switch {
-	case f.artifacts != "" && f.from != "":
-		return nil, errors.New("--artifacts and --from both say where artifacts come from: give one")
 	case f.artifacts != "":
 		return readArtifacts(f.artifacts)
 	case f.from != "":

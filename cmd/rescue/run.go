@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,11 +78,16 @@ func (f *runFlags) check(cmd *cobra.Command, args []string) error {
 		return usage("--output: expected text or json, found %q", f.output)
 	case f.parallel < 0:
 		return usage("--parallel: expected 0 or more, found %d", f.parallel)
+	case f.artifacts != "" && f.from != "":
+		return usage("--artifacts and --from both say where artifacts come from: give one")
 	case f.blueprint == "":
 		return usage("which blueprint? give it with -b FILE")
 	case f.actionSet == "" && len(args) == 0:
 		return usage("which action? for example: rescue run backup -b %s", f.blueprint)
 	case f.actionSet == "":
+		if _, err := f.spec(args[0]); err != nil {
+			return usage("%w", err)
+		}
 		return nil
 	case len(args) > 0:
 		return usage("the ActionSet says which action to run: leave out %q", args[0])
@@ -110,7 +116,11 @@ func (f *runFlags) run(ctx context.Context, streams cli.Streams, args []string) 
 		return err
 	}
 	err = f.runIn(ctx, streams, s, b, spec)
-	return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+	if closeErr := s.close(context.WithoutCancel(ctx)); closeErr != nil {
+		fmt.Fprintf(streams.Stderr, "rescue: %v\n", closeErr)
+		err = cmp.Or(err, cannot(closeErr))
+	}
+	return err
 }
 
 // request says what to run, by flags or by an ActionSet.
@@ -211,29 +221,38 @@ func (f *runFlags) runIn(ctx context.Context, streams cli.Streams, s *session, b
 	if err != nil {
 		return failed(err)
 	}
-	if f.dryRun {
-		return writePlan(streams.Stdout, f.output, plan)
-	}
 	request, err := f.requestJSON(spec)
 	if err != nil {
 		return failed(err)
 	}
-	id := run.NewID(s.env.Clock())
-	journal, err := run.OpenJournal(f.session.journals(), id)
+	opts := run.Options{
+		ID: run.NewID(s.env.Clock()), Plan: plan, Params: params, Registry: funcs.Builtin(), Env: s.env,
+		Render: compat.Engine{}.Render, Objects: kube.Objects{Kube: s.env.Kube},
+		Parallel: f.parallel, Request: request, OnEvent: announce(streams.Stderr),
+	}
+	if f.dryRun {
+		if err := run.Check(opts); err != nil {
+			return failed(err)
+		}
+		return writePlan(streams.Stdout, f.output, plan)
+	}
+	return f.runPlan(ctx, streams, opts)
+}
+
+// runPlan runs what is planned, with a journal, and prints what came of it.
+func (f *runFlags) runPlan(ctx context.Context, streams cli.Streams, opts run.Options) error {
+	journal, err := run.OpenJournal(f.session.journals(), opts.ID)
 	if err != nil {
 		return cannot(err)
 	}
 	defer journal.Close()
+	opts.Journal = journal
 	if f.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("the run's timeout of %s has passed", f.timeout))
 		defer cancel()
 	}
-	result, err := run.Run(ctx, run.Options{
-		ID: id, Plan: plan, Params: params, Registry: funcs.Builtin(), Env: s.env,
-		Render: compat.Engine{}.Render, Objects: kube.Objects{Kube: s.env.Kube}, Journal: journal,
-		Parallel: f.parallel, Request: request, OnEvent: announce(streams.Stderr),
-	})
+	result, err := run.Run(ctx, opts)
 	if werr := writeResult(streams.Stdout, f.output, result); werr != nil {
 		return cannot(werr)
 	}

@@ -71,7 +71,7 @@ func NewEnv(objects ...runtime.Object) (*funcs.Env, *fake.Clientset, *LogText) {
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 		Params:    &compat.Params{},
 		Namespace: "rescue",
-		Labels:    map[string]string{"rescue/run": "r1"},
+		Labels:    map[string]string{"rescue.dev/run": "r1"},
 	}
 	return env, client, log
 }

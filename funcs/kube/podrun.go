@@ -92,11 +92,21 @@ func (r *Runner) create(ctx context.Context, template *corev1.Pod) (*corev1.Pod,
 			return made, nil
 		case apierrors.IsAlreadyExists(err) && attempt < 5:
 			continue
-		case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown:
+		case maybeCreated(err):
 			(&session{Runner: r, last: pod}).remove(ctx)
 		}
 		return nil, fmt.Errorf("create pod in namespace %s: %w", template.Namespace, err)
 	}
+}
+
+// maybeCreated tells whether an object may exist although creating it failed: the
+// answer got lost, or the server gave up waiting for its own storage.
+func maybeCreated(err error) bool {
+	switch apierrors.ReasonForError(err) {
+	case metav1.StatusReasonUnknown, metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout, metav1.StatusReasonInternalError:
+		return true
+	}
+	return false
 }
 
 // Started waits until the containers of the job run, or have ended, well or badly.

@@ -206,6 +206,9 @@ func TestRunCreateFails(t *testing.T) {
 		"refused":             {[]error{apierrors.NewForbidden(pods, "p", errors.New("quota"))}, 0, "quota"},
 		"name taken":          {[]error{apierrors.NewAlreadyExists(pods, "p")}, 1, ""},
 		"the answer got lost": {[]error{errors.New("connection reset")}, 1, "connection reset"},
+		"gateway timeout":     {[]error{apierrors.NewTimeoutError("too slow", 1)}, 1, "too slow"},
+		"server timeout":      {[]error{apierrors.NewServerTimeout(pods, "create", 1)}, 1, "could not be completed"},
+		"internal error":      {[]error{apierrors.NewInternalError(errors.New("etcd is away"))}, 1, "etcd is away"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cl := newCluster(t, status(corev1.PodSucceeded, ended("main", 0, "Completed")))
@@ -243,22 +246,56 @@ func TestRunNeverStarts(t *testing.T) {
 	}
 }
 
+// TestMountClaims mounts each claim for a function that writes and for one that
+// only reads.
 func TestMountClaims(t *testing.T) {
-	claim := func(name string, modes ...corev1.PersistentVolumeAccessMode) *corev1.PersistentVolumeClaim {
-		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name},
-			Spec: corev1.PersistentVolumeClaimSpec{AccessModes: modes}}
+	const rwo, rwx, rwop, rox = corev1.ReadWriteOnce, corev1.ReadWriteMany, corev1.ReadWriteOncePod, corev1.ReadOnlyMany
+	type modes []corev1.PersistentVolumeAccessMode
+	for name, c := range map[string]struct {
+		modes       modes
+		write, read bool // whether it is mounted read-only
+	}{
+		"writable":            {modes: modes{rwo}},
+		"writable by many":    {modes: modes{rwx}},
+		"both":                {modes: modes{rwo, rox}, read: true},
+		"both, by many":       {modes: modes{rox, rwx}, read: true},
+		"both, by one pod":    {modes: modes{rox, rwop}, read: true},
+		"never writable":      {modes: modes{rox}, write: true, read: true},
+		"nothing is said yet": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "data"},
+				Spec: corev1.PersistentVolumeClaimSpec{AccessModes: c.modes}})
+			for reading, want := range map[bool]bool{false: c.write, true: c.read} {
+				spec := SingleContainer("i", nil, "")
+				if err := MountClaims(t.Context(), client, "ns", &spec, map[string]Mount{"data": {Path: "/d", ReadOnly: reading}}); err != nil {
+					t.Fatal(err)
+				}
+				volume, mount := spec.Volumes[0].PersistentVolumeClaim.ReadOnly, spec.Containers[0].VolumeMounts[0].ReadOnly
+				if volume != want || mount != want {
+					t.Errorf("for reading %t: volume read-only %t, mount %t, want %t", reading, volume, mount, want)
+				}
+			}
+		})
 	}
-	client := fake.NewClientset(claim("data", corev1.ReadWriteOnce), claim("shared", corev1.ReadWriteMany, corev1.ReadOnlyMany))
+}
+
+// TestMountClaimsPlaces: volumes are named in the order of the claims' names.
+func TestMountClaimsPlaces(t *testing.T) {
+	claim := func(name string) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}}
+	}
+	client := fake.NewClientset(claim("data"), claim("shared"))
 	spec := SingleContainer("i", nil, "")
-	if err := MountClaims(t.Context(), client, "ns", &spec, map[string]string{"shared": "/s", "data": "/d"}); err != nil {
+	if err := MountClaims(t.Context(), client, "ns", &spec, map[string]Mount{"shared": {Path: "/s"}, "data": {Path: "/d"}}); err != nil {
 		t.Fatal(err)
 	}
 	sameJSON(t, spec.Volumes, fromYAML[[]corev1.Volume](t, `[
 		{name: vol-0, persistentVolumeClaim: {claimName: data}},
-		{name: vol-1, persistentVolumeClaim: {claimName: shared, readOnly: true}}]`))
+		{name: vol-1, persistentVolumeClaim: {claimName: shared}}]`))
 	sameJSON(t, spec.Containers[0].VolumeMounts, fromYAML[[]corev1.VolumeMount](t, `[
-		{name: vol-0, mountPath: /d}, {name: vol-1, mountPath: /s, readOnly: true}]`))
-	err := MountClaims(t.Context(), client, "ns", &spec, map[string]string{"absent": "/a"})
+		{name: vol-0, mountPath: /d}, {name: vol-1, mountPath: /s}]`))
+	err := MountClaims(t.Context(), client, "ns", &spec, map[string]Mount{"absent": {Path: "/a"}})
 	if err == nil || !strings.Contains(err.Error(), "volume ns/absent") {
 		t.Errorf("error %v", err)
 	}

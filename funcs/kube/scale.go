@@ -2,8 +2,10 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,14 +14,27 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
+// ReplicasBefore is the annotation by which a workload remembers its replicas from
+// before a scaling. Its value is PHASE=NUMBER, PHASE being Scaler.Phase.
+//
+// Nothing removes it: also a run that is taken up after a crash, when the scaling
+// had long settled, must find the number. The next phase that scales the workload
+// overwrites it.
+const ReplicasBefore = "rescue.dev/replicas-before"
+
 // A Scaler sets the replicas of workloads.
 type Scaler struct {
 	Kube    kubernetes.Interface
 	Dynamic dynamic.Interface
+	// Phase names the phase of the run that scales, RUN/PHASE. Each attempt of one
+	// phase then gets the number of replicas from before the first. Empty: every
+	// call is the first.
+	Phase string
 }
 
-// Scale sets the number of replicas, and returns the number before. It changes
-// nothing when the number is right already. With wait it then waits until that
+// Scale sets the number of replicas, and returns the number before; see
+// ReplicasBefore for how a second attempt knows it. It changes nothing when the
+// number is right already. With wait it then waits until that
 // many replicas are ready and all other pods are gone, also those that were ending
 // before. There is no limit but ctx; the error then says what was missing.
 func (s *Scaler) Scale(ctx context.Context, ref WorkloadRef, replicas int32, wait bool) (before int32, err error) {
@@ -33,10 +48,14 @@ func (s *Scaler) Scale(ctx context.Context, ref WorkloadRef, replicas int32, wai
 		if err != nil {
 			return err
 		}
-		if before = w.replicas; before == replicas {
-			return nil
+		if before, err = s.before(w); err != nil || w.replicas == replicas {
+			return err
 		}
-		w, err = kind.patch(ctx, ref.Name, replicasPatch(w, replicas))
+		patch, err := s.replicasPatch(w, before, replicas)
+		if err != nil {
+			return err
+		}
+		w, err = kind.patch(ctx, ref.Name, patch)
 		return err
 	})
 	if err != nil {
@@ -51,12 +70,29 @@ func (s *Scaler) Scale(ctx context.Context, ref WorkloadRef, replicas int32, wai
 	return before, nil
 }
 
+// before is the number of replicas before the first attempt of the phase.
+func (s *Scaler) before(w *workload) (int32, error) {
+	noted, ours := strings.CutPrefix(w.object.GetAnnotations()[ReplicasBefore], s.Phase+"=")
+	if s.Phase == "" || !ours {
+		return w.replicas, nil
+	}
+	n, err := strconv.ParseInt(noted, 10, 32)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("its annotation %s is %q, which has no number of replicas: correct or remove it",
+			ReplicasBefore, w.object.GetAnnotations()[ReplicasBefore])
+	}
+	return int32(n), nil
+}
+
 // replicasPatch is refused by the server if somebody else has changed the workload
 // since: the number before would be wrong otherwise. A patch, unlike an update,
 // leaves fields alone that this program does not know.
-func replicasPatch(w *workload, replicas int32) []byte {
-	return fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q},"spec":{"replicas":%d}}`,
-		w.object.GetResourceVersion(), replicas)
+func (s *Scaler) replicasPatch(w *workload, before, replicas int32) ([]byte, error) {
+	metadata := map[string]any{"resourceVersion": w.object.GetResourceVersion()}
+	if s.Phase != "" {
+		metadata["annotations"] = map[string]string{ReplicasBefore: fmt.Sprintf("%s=%d", s.Phase, before)}
+	}
+	return json.Marshal(map[string]any{"metadata": metadata, "spec": map[string]any{"replicas": replicas}})
 }
 
 // settle waits for the status first, and then for the pods: a status does not

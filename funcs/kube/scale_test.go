@@ -203,7 +203,7 @@ func dynamicWith(objects ...runtime.Object) *dynamicfake.FakeDynamicClient {
 
 func TestScaleDeploymentConfig(t *testing.T) {
 	dyn := dynamicWith(deploymentConfigObject(2))
-	before, err := (&Scaler{Kube: fake.NewClientset(), Dynamic: dyn}).Scale(t.Context(), WorkloadRef{"DeploymentConfig", "shop", "web"}, 0, true)
+	before, err := (&Scaler{Kube: fake.NewClientset(), Dynamic: dyn, Phase: "r1/stop"}).Scale(t.Context(), WorkloadRef{"DeploymentConfig", "shop", "web"}, 0, true)
 	if err != nil || before != 2 {
 		t.Fatalf("before %d, error %v", before, err)
 	}
@@ -213,5 +213,78 @@ func TestScaleDeploymentConfig(t *testing.T) {
 	}
 	if n, _, err := unstructured.NestedInt64(dc.Object, "spec", "replicas"); n != 0 || err != nil {
 		t.Errorf("%d replicas, error %v", n, err)
+	}
+	if noted := dc.GetAnnotations()[ReplicasBefore]; noted != "r1/stop=2" {
+		t.Errorf("annotation %q", noted)
+	}
+}
+
+// TestScaleAgain has a first attempt that scaled 3 to 0 and was stopped before the
+// pods were gone.
+func TestScaleAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second string // phases
+		want          int32  // that the second attempt gives as the number before
+		noted         string // the annotation in the end
+		replicas      int32  // that the second attempt asks for
+	}{
+		"the same phase":                  {"r1/stop", "r1/stop", 3, "r1/stop=3", 0},
+		"the same phase, another number":  {"r1/stop", "r1/stop", 3, "r1/stop=3", 1},
+		"another phase":                   {"r1/stop", "r1/start", 0, "r1/start=0", 2},
+		"another phase, nothing to do":    {"r1/stop", "r1/check", 0, "r1/stop=3", 0},
+		"another run":                     {"r1/stop", "r2/stop", 0, "r2/stop=0", 1},
+		"a phase with a longer name":      {"r1/stop", "r1/sto", 0, "r1/sto=0", 1},
+		"outside of a run":                {"", "", 0, "", 0},
+		"outside of a run, after a phase": {"r1/stop", "", 0, "r1/stop=3", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset(statefulSet(3, 3))
+			ctx, cancel := context.WithCancel(t.Context())
+			client.PrependWatchReactor("statefulsets", func(clienttesting.Action) (bool, watch.Interface, error) {
+				cancel()
+				return false, nil, nil
+			})
+			before, err := (&Scaler{Kube: client, Phase: c.first}).Scale(ctx, web, 0, true)
+			if before != 3 || !errors.Is(err, context.Canceled) {
+				t.Fatalf("the first attempt: before %d, error %v", before, err)
+			}
+			before, err = (&Scaler{Kube: client, Phase: c.second}).Scale(t.Context(), web, c.replicas, false)
+			if before != c.want || err != nil {
+				t.Errorf("the second attempt: before %d, error %v; want %d", before, err, c.want)
+			}
+			s, err := client.AppsV1().StatefulSets("shop").Get(t.Context(), "web", metav1.GetOptions{})
+			if err != nil || s.Annotations[ReplicasBefore] != c.noted || *s.Spec.Replicas != c.replicas {
+				t.Errorf("annotation %q, %d replicas, error %v", s.Annotations[ReplicasBefore], *s.Spec.Replicas, err)
+			}
+		})
+	}
+}
+
+// TestScaleForeignNote: a call outside of a run believes no note.
+func TestScaleForeignNote(t *testing.T) {
+	noted := statefulSet(3, 3)
+	noted.Annotations = map[string]string{ReplicasBefore: "=5"}
+	before, err := (&Scaler{Kube: fake.NewClientset(noted)}).Scale(t.Context(), web, 0, false)
+	if before != 3 || err != nil {
+		t.Errorf("before %d, error %v", before, err)
+	}
+}
+
+// TestScaleNoteMalformed: no number is made up, and nothing is changed.
+func TestScaleNoteMalformed(t *testing.T) {
+	for _, value := range []string{"r1/stop=", "r1/stop=three", "r1/stop=-1", "r1/stop=99999999999"} {
+		t.Run(value, func(t *testing.T) {
+			noted := statefulSet(3, 3)
+			noted.Annotations = map[string]string{ReplicasBefore: value}
+			client := fake.NewClientset(noted)
+			_, err := (&Scaler{Kube: client, Phase: "r1/stop"}).Scale(t.Context(), web, 0, false)
+			if err == nil || !strings.Contains(err.Error(), "statefulset shop/web") || !strings.Contains(err.Error(), value) {
+				t.Errorf("error %v", err)
+			}
+			s, err := client.AppsV1().StatefulSets("shop").Get(t.Context(), "web", metav1.GetOptions{})
+			if err != nil || *s.Spec.Replicas != 3 {
+				t.Errorf("%d replicas, error %v", *s.Spec.Replicas, err)
+			}
+		})
 	}
 }

@@ -53,6 +53,8 @@ func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && !errors.Is(err, context.Canceled):
+		return err // the log then only broke off because the pod was lost
 	case logErr != nil:
 		return fmt.Errorf("log of pod %s/%s: %w", pod.Namespace, pod.Name, logErr)
 	}
@@ -78,9 +80,11 @@ func (s *session) guard(ctx context.Context, use func(context.Context, *corev1.P
 	cancel()
 	lost := <-ended
 	switch {
-	case err == nil || !isPodError(lost):
+	case err == nil || errors.Is(lost, context.Canceled): // by the end of use
 		return err
-	case errors.Is(err, context.Canceled): // by the end of the pod
+	case ctx.Err() != nil && !isPodError(lost): // by the caller
+		return err
+	case errors.Is(err, context.Canceled): // by the loss of the pod
 		return lost
 	}
 	return errors.Join(lost, err)

@@ -11,10 +11,21 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// MountClaims adds the named PersistentVolumeClaims to all containers of a pod
-// spec. mounts maps the claim's name to the path in the container. A claim that
-// may be mounted read-only by many is mounted read-only. Every claim must exist.
-func MountClaims(ctx context.Context, client kubernetes.Interface, namespace string, spec *corev1.PodSpec, mounts map[string]string) error {
+// A Mount says where containers see a claim, and what for.
+type Mount struct {
+	Path string
+	// ReadOnly says that nothing is written there.
+	ReadOnly bool
+}
+
+// MountClaims adds PersistentVolumeClaims to all containers of a pod spec. mounts
+// is by the claim's name; every claim must exist.
+//
+// A claim that nobody may write to is mounted read-only. So is one that many may
+// read at once, if the mount is to be read-only: that is how it can be read while
+// the application has it. Any other is mounted for writing, because not every
+// driver can mount the same volume in both ways on one node.
+func MountClaims(ctx context.Context, client kubernetes.Interface, namespace string, spec *corev1.PodSpec, mounts map[string]Mount) error {
 	for i, name := range slices.Sorted(maps.Keys(mounts)) {
 		pvc, err := client.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
@@ -25,8 +36,8 @@ func MountClaims(ctx context.Context, client kubernetes.Interface, namespace str
 	return nil
 }
 
-func mountClaim(spec *corev1.PodSpec, volume string, pvc *corev1.PersistentVolumeClaim, path string) {
-	readOnly := slices.Contains(pvc.Spec.AccessModes, corev1.ReadOnlyMany)
+func mountClaim(spec *corev1.PodSpec, volume string, pvc *corev1.PersistentVolumeClaim, mount Mount) {
+	readOnly := slices.Contains(pvc.Spec.AccessModes, corev1.ReadOnlyMany) && (mount.ReadOnly || !writable(pvc))
 	spec.Volumes = append(spec.Volumes, corev1.Volume{
 		Name: volume,
 		VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{
@@ -36,6 +47,11 @@ func mountClaim(spec *corev1.PodSpec, volume string, pvc *corev1.PersistentVolum
 	})
 	for i := range spec.Containers {
 		spec.Containers[i].VolumeMounts = append(spec.Containers[i].VolumeMounts,
-			corev1.VolumeMount{Name: volume, MountPath: path, ReadOnly: readOnly})
+			corev1.VolumeMount{Name: volume, MountPath: mount.Path, ReadOnly: readOnly})
 	}
+}
+
+// writable tells whether any access mode of the claim allows to write.
+func writable(pvc *corev1.PersistentVolumeClaim) bool {
+	return slices.ContainsFunc(pvc.Spec.AccessModes, func(m corev1.PersistentVolumeAccessMode) bool { return m != corev1.ReadOnlyMany })
 }

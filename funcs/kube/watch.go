@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -39,7 +38,7 @@ type Client[T Object] interface {
 // While the API server cannot be reached it tries for about two minutes. When the
 // object is deleted, the error is ErrDeleted and the state is the last known one.
 func Follow[T Object](ctx context.Context, c Client[T], from T, see func(T) (done bool, err error)) (T, error) {
-	f := follower[T]{client: c, see: see, last: from, version: from.GetResourceVersion(), backoff: reconnect()}
+	f := follower[T]{client: c, see: see, last: from, version: from.GetResourceVersion()}
 	done, err := see(from)
 	for !done && err == nil {
 		done, err = f.stream(ctx)
@@ -50,18 +49,13 @@ func Follow[T Object](ctx context.Context, c Client[T], from T, see func(T) (don
 	return f.last, err
 }
 
-// reconnect is the patience with an API server that does not answer.
-func reconnect() wait.Backoff {
-	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.1, Steps: 14, Cap: 15 * time.Second}
-}
-
 type follower[T Object] struct {
 	client  Client[T]
 	see     func(T) (bool, error)
 	last    T
 	version string // where the next watch starts
 	stale   bool   // version is no longer known to the server
-	backoff wait.Backoff
+	outage  outage
 }
 
 // seeError keeps the verdict of see apart from trouble with the connection.
@@ -83,13 +77,26 @@ func (f *follower[T]) stream(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer w.Stop()
+	return f.listen(ctx, w)
+}
+
+// listen takes the events of a watch until it ends. A watch that lasted shows that
+// the server is there, also when it had nothing to tell.
+func (f *follower[T]) listen(ctx context.Context, w watch.Interface) (bool, error) {
+	opened := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
 		case event, open := <-w.ResultChan():
+			lasted := time.Since(opened) >= steadyWatch
+			if lasted {
+				f.outage.end()
+			}
+			if !open && lasted { // the server's time limit, as a rule
+				return false, nil
+			}
 			if !open {
-				// Ended by the server's time limit, or with the connection.
 				return false, f.pause(ctx, errors.New("the watch ended"))
 			}
 			if done, err := f.take(event); done || err != nil {
@@ -104,6 +111,7 @@ func (f *follower[T]) take(event watch.Event) (bool, error) {
 	if event.Type == watch.Error {
 		return false, apierrors.FromObject(event.Object)
 	}
+	f.outage.end()
 	state, ok := event.Object.(T)
 	if !ok {
 		return false, seeError{fmt.Errorf("the watch gave a %T", event.Object)}
@@ -115,7 +123,6 @@ func (f *follower[T]) take(event watch.Event) (bool, error) {
 	if state.GetName() != f.last.GetName() { // fake clients know no field selectors
 		return false, nil
 	}
-	f.backoff = reconnect()
 	if event.Type == watch.Deleted {
 		return f.deleted(state)
 	}
@@ -166,21 +173,19 @@ func (f *follower[T]) recover(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	f.stale = true
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-		return nil
-	}
 	if refused(err) {
 		return err
 	}
 	return f.pause(ctx, err)
 }
 
-// pause waits before the next attempt; out of attempts, it returns the error.
+// pause waits before the next attempt; when that is no use, it returns the error.
 func (f *follower[T]) pause(ctx context.Context, err error) error {
-	if f.backoff.Steps <= 0 {
+	wait, hopeless := f.outage.next()
+	if hopeless {
 		return seeError{fmt.Errorf("lost sight of %q: %w", f.last.GetName(), err)}
 	}
-	timer := time.NewTimer(f.backoff.Step())
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

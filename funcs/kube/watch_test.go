@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,8 +25,10 @@ type script struct {
 	watches [][]watch.Event
 	// watchErrs fail a watch before its entry is used.
 	watchErrs []error
-	get       *corev1.Pod
-	getErr    error
+	// lives is how long a watch stays open after its events.
+	lives  time.Duration
+	get    *corev1.Pod
+	getErr error
 
 	versions []string // that watches were started at
 	gets     int
@@ -53,7 +57,11 @@ func (s *script) Watch(_ context.Context, opts metav1.ListOptions) (watch.Interf
 	for _, e := range events {
 		w.Action(e.Type, e.Object)
 	}
-	w.Stop()
+	if s.lives == 0 {
+		w.Stop()
+	} else {
+		time.AfterFunc(s.lives, w.Stop)
+	}
 	return w, nil
 }
 
@@ -159,17 +167,58 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-func TestFollowGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		away := &script{getErr: errors.New("connection refused")}
-		for range 100 {
-			away.watchErrs = append(away.watchErrs, apierrors.NewGenericServerResponse(http.StatusBadGateway, "get", schema.GroupResource{}, "", "", 0, true))
-		}
-		_, err := Follow(t.Context(), away, state("p", "1", corev1.PodPending), func(*corev1.Pod) (bool, error) { return false, nil })
-		if err == nil || away.gets < 5 || away.gets > 30 {
-			t.Errorf("error %v after %d attempts", err, away.gets)
-		}
-	})
+// outages are answers of a server that does not come back, or of a proxy.
+func outages(n int) []error {
+	return slices.Repeat([]error{apierrors.NewGenericServerResponse(http.StatusBadGateway, "get", schema.GroupResource{}, "", "", 0, true)}, n)
+}
+
+// TestFollowPatience: only a long time without any sign of the server is too much.
+func TestFollowPatience(t *testing.T) {
+	quiet := func(n int) [][]watch.Event { return make([][]watch.Event, n) }
+	bookmarks := func(n int) [][]watch.Event {
+		return slices.Repeat([][]watch.Event{{event(watch.Bookmark, state("", "5", ""))}}, n)
+	}
+	last := []watch.Event{event(watch.Modified, state("p", "9", corev1.PodSucceeded))}
+	broken := []watch.Event{event(watch.Error, &apierrors.NewInternalError(errors.New("connection lost")).ErrStatus)}
+	for name, c := range map[string]struct {
+		script         script
+		lost           bool
+		atLeast, below time.Duration
+	}{
+		"long quiet work": {script: script{watches: append(quiet(60), last), lives: 5 * time.Minute},
+			atLeast: 300 * time.Minute, below: 300*time.Minute + time.Second},
+		"short watches with bookmarks": {script: script{watches: append(bookmarks(60), last), lives: time.Second},
+			atLeast: 66 * time.Second, below: 68 * time.Second},
+		"watches that end at once": {script: script{watches: quiet(100)}, lost: true,
+			atLeast: 2 * time.Minute, below: 150 * time.Second},
+		"an outage that passes": {script: script{watchErrs: outages(12), watches: [][]watch.Event{last}},
+			atLeast: 80 * time.Second, below: 2 * time.Minute},
+		"an outage that stays": {script: script{watchErrs: outages(100)}, lost: true,
+			atLeast: 2 * time.Minute, below: 150 * time.Second},
+		"two outages with a quiet watch between": {
+			script:  script{watchErrs: slices.Concat(outages(12), []error{nil}, outages(12)), watches: [][]watch.Event{nil, last}, lives: time.Minute},
+			atLeast: 220 * time.Second, below: 5 * time.Minute},
+		"connections that break at once": {
+			script:  script{watches: append(slices.Repeat([][]watch.Event{broken}, 60), last)},
+			lost:    true,
+			atLeast: 2 * time.Minute, below: 150 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.script.get = state("p", "7", corev1.PodRunning)
+				start := time.Now()
+				_, err := Follow(t.Context(), &c.script, state("p", "1", corev1.PodPending), func(p *corev1.Pod) (bool, error) {
+					return p.Status.Phase == corev1.PodSucceeded, nil
+				})
+				if lost := err != nil && strings.Contains(err.Error(), `lost sight of "p"`); lost != c.lost || err != nil && !lost {
+					t.Errorf("error %v", err)
+				}
+				if took := time.Since(start); took < c.atLeast || took >= c.below {
+					t.Errorf("it took %s, want %s to %s", took, c.atLeast, c.below)
+				}
+			})
+		})
+	}
 }
 
 func TestFollowCancelled(t *testing.T) {

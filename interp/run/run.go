@@ -50,10 +50,10 @@ type Options struct {
 const DefaultDeferTimeout = 10 * time.Minute
 
 // Label is set on all that a run creates; its value is the run's ID.
-const Label = "rescue.dev/run"
+const Label = funcs.RunLabel
 
 // PhaseLabel is set beside Label; its value is the phase's name.
-const PhaseLabel = "rescue.dev/phase"
+const PhaseLabel = funcs.PhaseLabel
 
 // ObjectReader reads a Secret or ConfigMap of the cluster.
 type ObjectReader interface {
@@ -83,6 +83,15 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	r.runPhases(ctx)
 	r.runDefer(ctx)
 	return r.result, r.finish(ctx)
+}
+
+// Check finds what Run would refuse, without running anything.
+func Check(opts Options) error {
+	r := newRunner(opts)
+	if err := r.preflight(); err != nil {
+		r.addError(err)
+	}
+	return r.errs.ErrorOrNil()
 }
 
 type runner struct {
@@ -152,6 +161,9 @@ func (r *runner) abort(err error) error {
 	}
 	r.result.State, r.result.Ended = Failed, r.Env.Clock()
 	r.addError(err)
+	if err := r.record(Event{Kind: RunFinished, State: Failed, Errors: r.result.Errors}); err != nil {
+		r.addError(err)
+	}
 	return r.errs.ErrorOrNil()
 }
 

@@ -174,6 +174,44 @@ func TestBrokenPrograms(t *testing.T) {
 	}
 }
 
+// TestIncompleteResults: a result that lacks what its operation promises is an error.
+func TestIncompleteResults(t *testing.T) {
+	const (
+		empty = `{"result":{}}`
+		full  = `{"result":{"backup":{"snapshotID":"i"},"restore":{"snapshotID":"i"},"snapshots":[{"id":"i"}]}}`
+	)
+	for _, tc := range []struct {
+		op     agent.Op
+		answer string
+		lacks  bool
+	}{
+		{agent.OpBackup, empty, true},
+		{agent.OpBackup, `{"result":{"restore":{"snapshotID":"i"}}}`, true},
+		{agent.OpBackup, full, false},
+		{agent.OpRestore, empty, true},
+		{agent.OpRestore, full, false},
+		{agent.OpStats, empty, true},
+		{agent.OpStats, `{"result":{"snapshots":[{"id":"i"},{"id":"j"}]}}`, true},
+		{agent.OpStats, full, false},
+		{agent.OpProbe, empty, false},
+		{agent.OpDelete, empty, false},
+		{agent.OpList, empty, false},
+	} {
+		t.Run(string(tc.op)+" "+tc.answer, func(t *testing.T) {
+			_, err := agent.Call(context.Background(), fixed(tc.answer+"\n", "", nil), "pod x", request(t, tc.op), nil)
+			if !tc.lacks {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || mover.CodeOf(err) != mover.CodeFailed || !strings.Contains(err.Error(), "pod x: `rescue mover` answered "+string(tc.op)) {
+				t.Errorf("error %v with code %s", err, mover.CodeOf(err))
+			}
+		})
+	}
+}
+
 func TestServeRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	for name, tc := range map[string]struct {
 		stdin string

@@ -41,7 +41,8 @@ const (
 // stderrKept is how much of the end of the error output goes into an error.
 const stderrKept = 4 << 10
 
-// Call runs the request in the container and returns its result. Where names the
+// Call runs the request in the container and returns its result, which has all
+// that the operation promises. Where names the
 // container in errors. progress may be nil. The errors have the codes of package
 // mover.
 func Call(ctx context.Context, exec Exec, where string, req Request, progress func(mover.Progress)) (Result, error) {
@@ -58,15 +59,19 @@ func Call(ctx context.Context, exec Exec, where string, req Request, progress fu
 	var talk tail
 	err = exec(ctx, Command(), in, out, &talk)
 	if out.last != nil {
-		return out.last.outcome(where)
+		return out.last.outcome(where, req.Op)
 	}
 	return Result{}, unanswered(ctx, where, err, out, talk.text())
 }
 
 // outcome turns the last line of an answer into what Call returns.
-func (e *event) outcome(where string) (Result, error) {
+func (e *event) outcome(where string, op Op) (Result, error) {
 	if e.Error != nil {
 		return Result{}, &mover.Error{Code: e.Error.Code, Text: where + ": " + e.Error.Message}
+	}
+	if !e.Result.answers(op) {
+		return Result{}, &mover.Error{Code: mover.CodeFailed, Text: fmt.Sprintf(
+			"%s: `rescue mover` answered %s without saying what it did: use a tools image of the same release", where, op)}
 	}
 	return *e.Result, nil
 }

@@ -64,6 +64,19 @@ type Result struct {
 	Snapshots []mover.Snapshot     `json:"snapshots,omitempty"`
 }
 
+// answers tells whether the result has what the operation promises.
+func (r *Result) answers(op Op) bool {
+	switch op {
+	case OpBackup:
+		return r.Backup != nil
+	case OpRestore:
+		return r.Restore != nil
+	case OpStats:
+		return len(r.Snapshots) == 1
+	}
+	return true // their empty result has a meaning
+}
+
 // event is one line of the answer. The last one has a result or an error.
 type event struct {
 	Progress *mover.Progress `json:"progress,omitempty"`
