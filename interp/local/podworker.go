@@ -27,6 +27,7 @@ type podWorker struct {
 	grace  atomic.Int64 // time.Duration for a container to end by itself
 	kick   chan struct{}
 
+	writing sync.Mutex // held from an edit of status until it is in the store
 	mu      sync.Mutex
 	status  corev1.PodStatus
 	current map[string]*runningContainer
@@ -206,6 +207,10 @@ func (w *podWorker) succeeded(name string) bool {
 // setStatus changes the pod's status and publishes it. A pod that is gone, or was
 // replaced by another of its name, has none.
 func (w *podWorker) setStatus(edit func(*corev1.PodStatus)) {
+	// Containers report side by side: without this an older status could be written
+	// over a newer one.
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	w.mu.Lock()
 	edit(&w.status)
 	refreshReadiness(w.pod, &w.status, w.k.c.now())

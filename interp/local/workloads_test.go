@@ -1,6 +1,9 @@
 package local
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -211,5 +214,23 @@ func TestDynamicClientSeesTheSameObjects(t *testing.T) {
 	d, err := env.Kube.AppsV1().Deployments("shop").Get(deadline(t), "web", metav1.GetOptions{})
 	if err != nil || d.Labels["seen"] != "yes" {
 		t.Errorf("labels %v, %v", d.Labels, err)
+	}
+}
+
+// Containers of a pod report their states side by side; none may be lost.
+func TestManyContainersBecomeReady(t *testing.T) {
+	dir := t.TempDir()
+	var containers strings.Builder
+	for i := range 8 {
+		fmt.Fprintf(&containers, "      - {name: c%d, image: any:1, command: [sleep, \"1000\"]}\n", i)
+	}
+	manifest := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: many}\nspec:\n  selector: {matchLabels: {app: many}}\n" +
+		"  template:\n    metadata: {labels: {app: many}}\n    spec:\n      containers:\n" + containers.String()
+	for range 4 {
+		c, _ := openCluster(t, dir)
+		if err := errors.Join(c.Apply([]byte(manifest)), c.Ready(deadline(t))); err != nil {
+			t.Fatal(err)
+		}
+		closeCluster(t, c)
 	}
 }
