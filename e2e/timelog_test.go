@@ -24,7 +24,8 @@ import (
 	runs "github.com/rescuecue/rescue/interp/run"
 )
 
-// The demo's blueprint, on a real cluster with a real S3 server, through the
+// The demo's blueprint (BackupData, KubeExec, ScaleWorkload, RestoreData, KubeTask and
+// LocationDelete), on a real cluster with a real S3 server, through the
 // program that users run.
 func TestTimeLog(t *testing.T) {
 	env, _ := newEnv(t)
