@@ -9,7 +9,7 @@ PACKAGES := ./...
 RACE     := $(if $(shell command -v gcc),-race)
 IMAGE    ?= localhost/rescue-tools:dev
 
-.PHONY: all build test demo vet lint examples docs image e2e bench fuzz clean
+.PHONY: all build test demo vet lint docs image e2e bench clean
 
 all: build
 
@@ -43,7 +43,9 @@ e2e: ## run the end-to-end tests against the cluster of $$KUBECONFIG
 	$(GO) test -tags e2e -count=1 -timeout 45m -v ./e2e/...
 
 bench: ## the figures of docs/benchmarks.md
-	$(GO) test -run '^$$' -bench . -benchtime 3x ./interp/... ./compat/... ./schema/... ./bench/...
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./bench
+	$(GO) test -run '^$$' -bench Bind -benchtime 5x ./interp
+	$(GO) test -run '^$$' -bench . -benchtime 10x ./schema ./compat ./interp/vet
 
 clean:
 	rm -rf $(BIN) dist

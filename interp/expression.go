@@ -190,7 +190,7 @@ func (e *expression) explain(err error) error {
 			msg = fmt.Sprintf("%s: nothing was given for %s", strings.Join(one.Path(), "."), path)
 		}
 		if pos := position(v); pos.IsValid() {
-			msg = fmt.Sprintf("%s: %s", pos, msg)
+			msg = fmt.Sprintf("%s: %s", place(pos), msg)
 		}
 		all = append(all, msg)
 	}
@@ -244,7 +244,7 @@ func located(err error) error {
 			msg += ": what the text reads here is not among the inputs"
 		}
 		if pos := errorPos(one); pos.IsValid() {
-			msg = fmt.Sprintf("%s: %s", pos, msg)
+			msg = fmt.Sprintf("%s: %s", place(pos), msg)
 		}
 		all = append(all, msg)
 	}

@@ -2,11 +2,14 @@ package interp
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/token"
 
 	"github.com/rescuecue/rescue/compat"
 )
@@ -80,6 +83,23 @@ func (ph *Phase) Title() string {
 	return ph.title
 }
 
+// Place is where the phase is written, for messages.
+func (ph *Phase) Place() string { return place(ph.Pos) }
+
+// place writes a position with the file as the user would name it from here.
+func place(pos token.Pos) string {
+	text := pos.String()
+	wd, err := os.Getwd()
+	if err != nil {
+		return text
+	}
+	rel, err := filepath.Rel(wd, pos.Filename())
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return text
+	}
+	return rel + strings.TrimPrefix(text, pos.Filename())
+}
+
 // order fills in what each phase waits for: the phases it names, or all those
 // written before, and the phases whose outputs it reads.
 func (p *Plan) order() error {
@@ -91,7 +111,7 @@ func (p *Plan) order() error {
 		waits := map[string]bool{}
 		for _, name := range ph.After {
 			if !slices.Contains(names, name) {
-				return fmt.Errorf("%s: phase %s: after: there is no phase %q in action %s", ph.Pos, ph.Name, name, p.Action)
+				return fmt.Errorf("%s: phase %s: after: there is no phase %q in action %s", ph.Place(), ph.Name, name, p.Action)
 			}
 			waits[name] = true
 		}
@@ -118,9 +138,9 @@ func (p *Plan) reads(ph *Phase, waits map[string]bool) error {
 	for _, ref := range ph.Reads() {
 		switch {
 		case ref.Phase == ph.Name && ref.Kind == OutputRef:
-			return fmt.Errorf("%s: phase %s reads its own output %s", ph.Pos, ph.Name, ref.Key)
+			return fmt.Errorf("%s: phase %s reads its own output %s", ph.Place(), ph.Name, ref.Key)
 		case ref.Phase == deferName:
-			return fmt.Errorf("%s: phase %s reads %s of the deferPhase, which runs after it", ph.Pos, ph.Name, ref.Key)
+			return fmt.Errorf("%s: phase %s reads %s of the deferPhase, which runs after it", ph.Place(), ph.Name, ref.Key)
 		case ref.Phase != ph.Name && ref.Phase != "":
 			waits[ref.Phase] = true
 		}
@@ -175,7 +195,7 @@ func (p *Plan) checkCycle() error {
 	done := map[string]bool{}
 	for _, ph := range p.Phases {
 		if cycle := findCycle(after, ph.Name, nil, done); cycle != nil {
-			return fmt.Errorf("%s: phases wait for each other: %s", ph.Pos, strings.Join(cycle, " waits for "))
+			return fmt.Errorf("%s: phases wait for each other: %s", ph.Place(), strings.Join(cycle, " waits for "))
 		}
 	}
 	return nil

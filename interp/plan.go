@@ -275,7 +275,7 @@ func phaseValues(action cue.Value) ([]namedValue, error) {
 	for _, p := range phases[min(1, len(phases)):] {
 		if p.pos.Filename() != phases[0].pos.Filename() {
 			return nil, fmt.Errorf("phases %s (%s) and %s (%s) are written in different files: their order is not clear; write all phases of an action in one file",
-				phases[0].name, phases[0].pos, p.name, p.pos)
+				phases[0].name, place(phases[0].pos), p.name, place(p.pos))
 		}
 	}
 	slices.SortStableFunc(phases, func(a, b namedValue) int { return a.pos.Offset() - b.pos.Offset() })

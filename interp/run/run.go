@@ -135,7 +135,7 @@ func (r *runner) preflight() error {
 	var errs *multierror.Error
 	for _, ph := range r.allPhases() {
 		if _, err := r.Registry.Lookup(ph.Func); err != nil {
-			errs = multierror.Append(errs, fmt.Errorf("%s: phase %s: %w", ph.Pos, ph.Title(), err))
+			errs = multierror.Append(errs, fmt.Errorf("%s: phase %s: %w", ph.Place(), ph.Title(), err))
 		}
 		if _, done := r.Done[ph.Name]; done || len(ph.Reads()) > 0 {
 			continue
