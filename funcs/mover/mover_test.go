@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -320,7 +321,9 @@ func TestSpecialFilesAreNamed(t *testing.T) {
 
 func TestUnreadableFileFailsTheBackup(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root can read every file; run as another user to see this")
+		// Root can read every file.
+		asNobody(t)
+		return
 	}
 	src := t.TempDir()
 	write(t, filepath.Join(src, "file"), []byte("x"))
@@ -332,6 +335,26 @@ func TestUnreadableFileFailsTheBackup(t *testing.T) {
 	}
 	if all, err := r.List(context.Background()); err != nil || len(all) != 0 {
 		t.Errorf("%d snapshots, %v; want none", len(all), err)
+	}
+}
+
+// asNobody runs the test again, as a user without rights.
+func asNobody(t *testing.T) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nobody")
+	must(t, err)
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	program, err := os.ReadFile(os.Args[0])
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "test"), program, 0o755))
+	const nobody = 65534
+	must(t, os.Chown(dir, nobody, nobody))
+	cmd := exec.Command(filepath.Join(dir, "test"), "-test.v", "-test.run", "^"+t.Name()+"$")
+	cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "TMPDIR=" + dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -230,8 +230,9 @@ func (r *runner) allComplete(phases []*PhaseResult) bool {
 
 // addError keeps an error for the result, without secrets.
 func (r *runner) addError(err error) {
-	var all *multierror.Error
-	if !errors.As(err, &all) {
+	// Only a bare list is taken apart: one that is wrapped would lose the phase's name.
+	all, ok := err.(*multierror.Error)
+	if !ok {
 		all = &multierror.Error{Errors: []error{err}}
 	}
 	r.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
 	"go.uber.org/goleak"
 
 	"github.com/rescuecue/rescue/compat"
@@ -64,6 +65,8 @@ func (f *fake) Exec(ctx context.Context, env *funcs.Env, args funcs.Args) (funcs
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	case "fail-twice":
+		return nil, multierror.Append(nil, errors.New("one"), errors.New("two"))
 	case "panic":
 		panic("on purpose")
 	case "give":
@@ -454,5 +457,15 @@ func TestRedactorKnowsTheFormsOfASecret(t *testing.T) {
 		if got := r.Text(text); !strings.Contains(got, Mask) {
 			t.Errorf("%s stays", got)
 		}
+	}
+}
+
+func TestSeveralErrorsOfOnePhaseKeepItsName(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "fail-twice")+"}")
+	result, err := Run(context.Background(), opts)
+	if err == nil || len(result.Errors) != 1 || !strings.HasPrefix(result.Errors[0], "phase a (KubeTask): ") ||
+		!strings.Contains(result.Errors[0], "one") || !strings.Contains(result.Errors[0], "two") {
+		t.Errorf("errors %q", result.Errors)
 	}
 }
