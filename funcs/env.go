@@ -53,6 +53,21 @@ const (
 	PhaseLabel = "rescue.dev/phase"
 )
 
+// origin are the annotations of what a phase is meant to leave behind: a snapshot, a
+// restored claim. They are no labels, because what carries the labels of a run is
+// only there for its time. A second attempt of the phase knows its own work by them.
+func (e *Env) origin() map[string]string {
+	if e.phase() == "" {
+		return nil
+	}
+	return map[string]string{RunLabel: e.Labels[RunLabel], PhaseLabel: e.Labels[PhaseLabel]}
+}
+
+// made says whether an object with these annotations was made by this very phase.
+func (e *Env) made(annotations map[string]string) bool {
+	return e.phase() != "" && annotations[RunLabel] == e.Labels[RunLabel] && annotations[PhaseLabel] == e.Labels[PhaseLabel]
+}
+
 // phase names the phase in a way that is the same for all its attempts, and for no
 // other phase: RUN/PHASE. It is empty outside of a run.
 func (e *Env) phase() string {
