@@ -9,6 +9,9 @@ type ActionSet struct {
 	Status     *ActionSetStatus `json:"status,omitempty"`
 }
 
+// JobLabel is a label of ActionSets that their pods get too.
+const JobLabel = "kanister.io/JobID"
+
 // ActionSetSpec lists the actions. They are independent of each other.
 type ActionSetSpec struct {
 	Actions []ActionSpec `json:"actions,omitempty"`

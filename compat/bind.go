@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // binder fills Go structs from values that were read with their positions.
@@ -108,11 +110,11 @@ func (b *binder) bindStruct(v *Value, target reflect.Value, path string) {
 
 func (b *binder) unknown(f *Field, path string, names []string) {
 	what := joinPath(path, f.Name) + " is not known"
-	if near := nearest(f.Name, names); near != "" {
-		b.errs = append(b.errs, f.errorf("%s; did you mean %s?", what, near))
+	if near := suggest.Nearest(f.Name, names); near != "" {
+		b.errs = append(b.errs, f.errorf("%s", what).hint("did you mean %s?", near))
 		return
 	}
-	b.errs = append(b.errs, f.errorf("%s; %s has %s", what, nameOf(path), strings.Join(names, ", ")))
+	b.errs = append(b.errs, f.errorf("%s", what).hint("%s has %s", nameOf(path), strings.Join(names, ", ")))
 }
 
 // field finds the struct's field for a name.

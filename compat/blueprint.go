@@ -121,8 +121,8 @@ func ReadBlueprint(doc *Document) (*Blueprint, []*Error) {
 	for _, f := range doc.Root.Fields {
 		r.topField(b, f)
 	}
-	if doc.Root.Get("actions") == nil {
-		r.noActions(doc.Root)
+	if doc.Root.Get("actions") == nil && len(b.Actions) == 0 {
+		r.noActions(b)
 	}
 	return b, r.errs
 }
@@ -137,7 +137,7 @@ func (r *blueprintReader) isMap(v *Value, what string) bool {
 		return true
 	}
 	if v.Kind == Null {
-		r.add(v.Errorf("%s must be a map, and is empty; fill it in or remove it", what))
+		r.add(v.Errorf("%s must be a map, and is empty", what).hint("fill it in or remove it"))
 	} else {
 		r.add(v.Errorf("%s must be a map, found %s", what, v.Kind))
 	}
@@ -149,9 +149,9 @@ func (r *blueprintReader) isList(v *Value, what string) bool {
 	case List:
 		return true
 	case Null:
-		r.add(v.Errorf("%s must be a list, and is empty; fill it in or remove it", what))
+		r.add(v.Errorf("%s must be a list, and is empty", what).hint("fill it in or remove it"))
 	case Map:
-		r.add(v.Errorf("%s must be a list, found a map; begin each item with \"- \"", what))
+		r.add(v.Errorf("%s must be a list, found a map", what).hint("begin each item with \"- \""))
 	default:
 		r.add(v.Errorf("%s must be a list, found %s", what, v.Kind))
 	}
@@ -169,7 +169,7 @@ func (r *blueprintReader) text(v *Value, what string) string {
 		r.add(v.Errorf("%s must be a string, found %s", what, v.Kind))
 		return ""
 	}
-	r.add(v.Errorf("%s must be a string, found %s; put it in quotes", what, v.Kind))
+	r.add(v.Errorf("%s must be a string, found %s", what, v.Kind).hint("put it in quotes"))
 	return v.Str
 }
 
@@ -183,26 +183,45 @@ func (r *blueprintReader) topField(b *Blueprint, f *Field) {
 			b.Namespace = r.text(f.Value.Get("namespace"), "metadata.namespace")
 		}
 	case "actions":
+		if strayActions(b.Doc.Root) && f.Value.Kind == Null {
+			return // Each of them says so.
+		}
 		if r.isMap(f.Value, "actions") {
-			for _, a := range f.Value.Fields {
-				b.Actions = append(b.Actions, r.action(a))
-			}
+			r.actions(b, f.Value)
 		}
 	default:
+		if isAction(f.Value) {
+			r.strayAction(b, f)
+			return
+		}
 		b.Unknown = append(b.Unknown, f)
 	}
 }
 
-func (r *blueprintReader) noActions(root *Value) {
+func (r *blueprintReader) actions(b *Blueprint, v *Value) {
+	for _, a := range gatherFields(v.Fields, actionKeys) {
+		b.Actions = append(b.Actions, r.action(a))
+	}
+}
+
+// noActions reports that there are none. Those in a spec are read all the same,
+// for what else is wrong with them.
+func (r *blueprintReader) noActions(b *Blueprint) {
+	root := b.Doc.Root
 	if spec := root.Field("spec"); spec != nil && spec.Value.Get("actions") != nil {
-		r.add(spec.errorf("a Blueprint has no spec: write actions at the top level"))
+		r.add(spec.errorf("a Blueprint has no spec").hint("write actions at the top level"))
+		if actions := spec.Value.Get("actions"); actions.Kind == Map {
+			r.actions(b, actions)
+		}
 		return
 	}
 	r.add(root.Errorf("the blueprint has no actions"))
 }
 
-func (r *blueprintReader) action(f *Field) *BlueprintAction {
+func (r *blueprintReader) action(g gathered) *BlueprintAction {
+	f := g.Field
 	a := &BlueprintAction{Key: f.Name, Field: f}
+	r.misplaced(g, "action "+f.Name)
 	if !r.isMap(f.Value, "action "+f.Name) {
 		return a
 	}
@@ -308,11 +327,12 @@ func (r *blueprintReader) phase(v *Value) *BlueprintPhase {
 	if !r.isMap(v, "a phase") {
 		return p
 	}
-	for _, f := range v.Fields {
-		r.phaseField(p, f)
+	for _, g := range gatherArgs(v.Fields) {
+		r.misplaced(g, g.Name)
+		r.phaseField(p, g.Field)
 	}
 	if p.Func == "" {
-		r.add(v.Errorf("the phase has no func: say which function it calls"))
+		r.add(v.Errorf("the phase has no func").hint("say which function it calls"))
 	}
 	return p
 }
@@ -355,13 +375,13 @@ func (r *blueprintReader) nulls(v *Value, path string) {
 	for _, f := range v.Fields {
 		at := path + "." + f.Name
 		if f.Value.Kind == Null {
-			r.add(f.errorf("%s is empty (null); give it a value or remove it", at))
+			r.add(f.errorf("%s is empty (null)", at).hint("give it a value or remove it"))
 		}
 		r.nulls(f.Value, at)
 	}
 	for _, item := range v.Items {
 		if item.Kind == Null {
-			r.add(item.Errorf("%s has an empty (null) item; give it a value or remove it", path))
+			r.add(item.Errorf("%s has an empty (null) item", path).hint("give it a value or remove it"))
 		}
 		r.nulls(item, path)
 	}
@@ -376,7 +396,7 @@ func (r *blueprintReader) duplicates(a *BlueprintAction) {
 			continue
 		}
 		if q := first[p.Name]; q != nil {
-			r.add(p.NamePos.Errorf("phase %q stands at line %d already; give it another name", p.Name, q.NamePos.Line))
+			r.add(p.NamePos.Errorf("phase %q stands at line %d already", p.Name, q.NamePos.Line).hint("give it another name"))
 			continue
 		}
 		first[p.Name] = p

@@ -274,7 +274,7 @@ func (c *argConverter) fields(v *Value, constraint cue.Value) *cueItem {
 	for _, f := range v.Fields {
 		name, sub := subConstraint(constraint, f.Name)
 		inner := *c
-		inner.literal = c.literal && !strings.EqualFold(f.Name, "objectReference")
+		inner.literal = c.literal && !isObjectReference(f.Name)
 		item := inner.value(f.Value, sub)
 		out := &cueField{label: cueLabel(name), expr: item.expr, fields: item.fields, items: item.items, comments: c.take(f.Comments)}
 		if !c.literal && isTemplate(f.Name) {

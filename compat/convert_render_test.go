@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math/rand"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 	"testing"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/literal"
 
 	"github.com/rescuecue/rescue/schema"
@@ -21,222 +19,9 @@ import (
 
 // A world holds generated template parameters for an action, as Kanister's
 // templates see them and as the CUE of the conversion does.
-type world struct {
-	params *Params
-	rnd    *rand.Rand
-	// snapshots are the artifacts whose kopia snapshot is read.
-	snapshots map[string]bool
-}
+type world struct{ *sampler }
 
-// newWorld makes up everything that the action reads. What a template only asks
-// for with index is sometimes missing.
-func newWorld(a *BlueprintAction, seed int64) *world {
-	w := &world{rnd: rand.New(rand.NewSource(seed)), snapshots: map[string]bool{}, params: &Params{
-		Object: map[string]any{}, ArtifactsIn: map[string]Artifact{}, ConfigMaps: map[string]ConfigMap{},
-		Secrets: map[string]Secret{}, Options: map[string]string{}, Phases: map[string]*Phase{},
-		Time: "2026-11-22T09:08:07.123456789Z",
-	}}
-	w.profile()
-	w.kinds(a)
-	for _, p := range a.AllPhases() {
-		w.phase(a, p)
-	}
-	for _, r := range a.references() {
-		w.provide(r)
-	}
-	return w
-}
-
-// word is text with characters that are easy to get wrong.
-func (w *world) word() string {
-	words := []string{"pg-0", "a b", `q"uo'te`, `back\slash`, "über", "x<y>&z", "$HOME", "line\nbreak", "", "s3://b/c", "{{x}}", "3", "10Gi", "Deployment"}
-	return words[w.rnd.Intn(len(words))]
-}
-
-func (w *world) profile() {
-	p := &Profile{
-		Location:      Location{Type: "s3Compliant", Bucket: w.word(), Endpoint: w.word(), Prefix: w.word(), Region: w.word()},
-		SkipSSLVerify: w.rnd.Intn(2) == 0,
-	}
-	if w.rnd.Intn(2) == 0 {
-		p.Credential = Credential{Type: "keyPair", KeyPair: &KeyPair{ID: w.word(), Secret: w.word()}}
-	} else {
-		p.Credential = Credential{Type: "secret", Secret: &Secret{Data: map[string][]byte{
-			"aws_access_key_id": []byte(w.word()), "aws_secret_access_key": []byte(w.word()),
-		}}}
-	}
-	w.params.Profile = p
-}
-
-// kinds sets the parameters of the object that the templates read.
-func (w *world) kinds(a *BlueprintAction) {
-	for _, r := range a.references() {
-		load := func() *Workload {
-			return &Workload{
-				Name: w.word(), Namespace: w.word(), Pods: []string{"p-0", w.word(), "p-2"},
-				Containers:             [][]string{{"c", "d"}, {w.word()}, {"e"}},
-				PersistentVolumeClaims: map[string]map[string]string{"p-0": {"data": "/data"}},
-			}
-		}
-		switch r.Path[0].Name {
-		case "StatefulSet":
-			w.params.StatefulSet = load()
-		case "Deployment":
-			w.params.Deployment = load()
-		case "DeploymentConfig":
-			w.params.DeploymentConfig = load()
-		case "PVC":
-			w.params.PVC = &NamespacedName{w.word(), w.word()}
-		case "Namespace":
-			w.params.Namespace = &NamespacedName{w.word(), w.word()}
-		}
-	}
-}
-
-// phase sets the outputs of a phase, and its objects without data.
-func (w *world) phase(a *BlueprintAction, p *BlueprintPhase) {
-	out := &Phase{Secrets: map[string]Secret{}, ConfigMaps: map[string]ConfigMap{}, Output: map[string]any{}}
-	for _, o := range p.Objects {
-		if objectKind(o) == "configMaps" {
-			out.ConfigMaps[o.Name] = ConfigMap{Meta: Meta{Name: o.Name}, Data: map[string]string{}}
-		} else {
-			out.Secrets[o.Name] = Secret{Meta: Meta{Name: o.Name}, Data: map[string][]byte{}}
-		}
-	}
-	if f, ok := schema.Function(p.Func); ok {
-		for _, o := range f.Outputs {
-			out.Output[o.Name] = w.word()
-			if o.Kind == cue.IntKind {
-				out.Output[o.Name] = 3
-			}
-		}
-	}
-	if p == a.DeferPhase {
-		w.params.DeferPhase = out
-		return
-	}
-	w.params.Phases[p.Name] = out
-}
-
-// provide makes up the value of a reference. A key that is asked for by index, or
-// tested, may stay away.
-func (w *world) provide(r TemplateRef) {
-	last := r.Path[len(r.Path)-1]
-	missing := (last.Index || r.Tested) && w.rnd.Intn(2) == 0
-	names := r.Names()
-	switch {
-	case len(names) < 2 || last.Computed:
-	case names[0] == "Options" && !missing:
-		w.params.Options[names[1]] = w.word()
-	case names[0] == "Object":
-		w.object(names[1:])
-	case names[0] == "ArtifactsIn":
-		w.artifact(names[1:], missing)
-	case names[0] == "Secrets":
-		s, ok := w.params.Secrets[names[1]]
-		if !ok {
-			s = Secret{Meta: Meta{Name: w.word(), Namespace: w.word()}, Data: map[string][]byte{}}
-		}
-		w.params.Secrets[names[1]] = s
-		if len(names) > 3 && !missing {
-			s.Data[names[3]] = []byte(w.word())
-		}
-	case names[0] == "ConfigMaps":
-		c, ok := w.params.ConfigMaps[names[1]]
-		if !ok {
-			c = ConfigMap{Meta: Meta{Name: w.word(), Namespace: w.word()}, Data: map[string]string{}}
-		}
-		w.params.ConfigMaps[names[1]] = c
-		if len(names) > 3 && !missing {
-			c.Data[names[3]] = w.word()
-		}
-	case names[0] == "Phases" && len(names) > 3:
-		w.ofPhase(w.params.Phases[names[1]], names[2:], missing)
-	case names[0] == "DeferPhase" && len(names) > 2:
-		w.ofPhase(w.params.DeferPhase, names[1:], missing)
-	}
-}
-
-func (w *world) ofPhase(p *Phase, names []string, missing bool) {
-	if p == nil {
-		return
-	}
-	switch {
-	case names[0] == "Output":
-		if _, known := p.Output[names[1]]; !known {
-			p.Output[names[1]] = w.word()
-		}
-	case missing || len(names) < 4:
-	case names[0] == "Secrets" && p.Secrets[names[1]].Data != nil:
-		p.Secrets[names[1]].Data[names[3]] = []byte(w.word())
-	case names[0] == "ConfigMaps" && p.ConfigMaps[names[1]].Data != nil:
-		p.ConfigMaps[names[1]].Data[names[3]] = w.word()
-	}
-}
-
-func (w *world) artifact(names []string, missing bool) {
-	a := w.params.ArtifactsIn[names[0]]
-	if a.KeyValue == nil {
-		a.KeyValue = map[string]string{}
-	}
-	if len(names) > 1 && names[1] == "KopiaSnapshot" {
-		a.KopiaSnapshot = w.word()
-		w.snapshots[names[0]] = true
-	}
-	if len(names) > 2 && !missing {
-		a.KeyValue[names[2]] = w.word()
-	}
-	w.params.ArtifactsIn[names[0]] = a
-}
-
-// object sets a path in the Kubernetes object. All of it is text, lists where a
-// number follows; what a Secret holds is base64.
-func (w *world) object(names []string) {
-	var value any = strings.ReplaceAll(w.word(), "\n", " ")
-	if names[0] == "data" {
-		value = "cGFzc3dvcmQ="
-	}
-	for i := len(names) - 1; i >= 0; i-- {
-		if n, err := strconv.Atoi(names[i]); err == nil {
-			list := make([]any, n+1)
-			for j := range list {
-				list[j] = value
-			}
-			value = list
-			continue
-		}
-		value = map[string]any{names[i]: value}
-	}
-	w.params.Object = merge(w.params.Object, value).(map[string]any)
-}
-
-func merge(a, b any) any {
-	am, ok := a.(map[string]any)
-	bm, ok2 := b.(map[string]any)
-	if ok && ok2 {
-		for k, v := range bm {
-			if old, had := am[k]; had {
-				v = merge(old, v)
-			}
-			am[k] = v
-		}
-		return am
-	}
-	al, ok := a.([]any)
-	bl, ok2 := b.([]any)
-	if ok && ok2 {
-		for i, v := range bl {
-			if i < len(al) {
-				bl[i] = merge(al[i], v)
-			}
-		}
-		return bl
-	}
-	if ok || reflect.ValueOf(a).Kind() == reflect.Map {
-		return a
-	}
-	return b
-}
+func newWorld(a *BlueprintAction, seed int64) *world { return &world{newSampler(a, seed)} }
 
 // input is what CUE sees as input.
 func (w *world) input(t testing.TB) map[string]any {
@@ -437,20 +222,7 @@ func sameRendering(t *testing.T, a *BlueprintAction, converted cue.Value, seed i
 // do not always make a number or a quantity.
 func fits(rendered any, constraint cue.Value) bool {
 	text, ok := rendered.(string)
-	if !ok || !constraint.Exists() {
-		return true
-	}
-	switch constraint.IncompleteKind() {
-	case cue.BoolKind:
-		_, err := strconv.ParseBool(text)
-		return err == nil || text == ""
-	case cue.IntKind:
-		n, err := strconv.Atoi(text)
-		return err == nil && n >= 0
-	case cue.StringKind:
-		return constraint.Unify(cuecontext.New().Encode(text)).Validate() == nil
-	}
-	return true
+	return !ok || !constraint.Exists() || Fits(text, constraint)
 }
 
 // decoded is what Kanister's function makes of the rendered text for a boolean.

@@ -12,6 +12,8 @@ type Error struct {
 	// characters.
 	Line, Column int
 	Msg          string
+	// Hint says how to mend it. It may be empty.
+	Hint string
 }
 
 func (e *Error) Error() string {
@@ -26,7 +28,17 @@ func (e *Error) Error() string {
 	if b.Len() > 0 {
 		b.WriteByte(' ')
 	}
-	return b.String() + e.Msg
+	b.WriteString(e.Msg)
+	if e.Hint != "" {
+		b.WriteString("; " + e.Hint)
+	}
+	return b.String()
+}
+
+// hint adds how to mend it.
+func (e *Error) hint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
 }
 
 // Errors are several problems, in the order of their places.

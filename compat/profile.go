@@ -1,8 +1,11 @@
 package compat
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // The types of locations.
@@ -103,7 +106,7 @@ type profileChecker struct {
 }
 
 // failAt reports at the value that the names lead to, or as near to it as there is.
-func (c *profileChecker) failAt(names []string, format string, args ...any) {
+func (c *profileChecker) failAt(names []string, format string, args ...any) *Error {
 	at := c.root
 	for _, n := range names {
 		next := at.Get(n)
@@ -112,7 +115,9 @@ func (c *profileChecker) failAt(names []string, format string, args ...any) {
 		}
 		at = next
 	}
-	c.errs = append(c.errs, at.Errorf(format, args...))
+	err := at.Errorf(format, args...)
+	c.errs = append(c.errs, err)
+	return err
 }
 
 func (c *profileChecker) location(l Location) {
@@ -127,13 +132,25 @@ func (c *profileChecker) location(l Location) {
 		}
 	case LocationKopia:
 	case "":
-		c.failAt([]string{"location"}, "location.type is missing; it is one of %s", locationTypes)
+		c.failAt([]string{"location"}, "location.type is missing").oneOf("", locationTypes)
 	default:
-		c.failAt([]string{"location", "type"}, "location.type %q is not known; it is one of %s", l.Type, locationTypes)
+		c.failAt([]string{"location", "type"}, "location.type %q is not known", l.Type).oneOf(l.Type, locationTypes)
 	}
 }
 
-const locationTypes = "s3Compliant, gcs, azure, filesystem, kopia"
+const (
+	locationTypes   = "s3Compliant, gcs, azure, filesystem, kopia"
+	credentialTypes = "keyPair, secret, kopia"
+)
+
+// oneOf adds what there is instead of a name.
+func (e *Error) oneOf(name, known string) {
+	if near := suggest.Nearest(name, strings.Split(known, ", ")); near != "" {
+		e.Hint = fmt.Sprintf("did you mean %s?", near)
+		return
+	}
+	e.Hint = "it is one of " + known
+}
 
 func (c *profileChecker) credential(p *ProfileResource) {
 	at, cr := []string{"credential"}, p.Credential
@@ -148,10 +165,10 @@ func (c *profileChecker) credential(p *ProfileResource) {
 		c.kopia(cr.KopiaServerSecret)
 	case "":
 		if p.Location.Type != LocationFilesystem {
-			c.failAt(at, "credential.type is missing; it is one of keyPair, secret, kopia")
+			c.failAt(at, "credential.type is missing").oneOf("", credentialTypes)
 		}
 	default:
-		c.failAt([]string{"credential", "type"}, "credential.type %q is not known; it is one of keyPair, secret, kopia", cr.Type)
+		c.failAt([]string{"credential", "type"}, "credential.type %q is not known", cr.Type).oneOf(cr.Type, credentialTypes)
 	}
 }
 

@@ -173,7 +173,7 @@ func TestReadProfileErrors(t *testing.T) {
 		{"slip", "kind: Profile\nlocation:\n  type: s3Compliant\n  bucket: b\n  endpont: x\ncredential: {type: secret, secret: {name: s}}",
 			"f.yaml:5:3: location.endpont is not known; did you mean endpoint?"},
 		{"type", "kind: Profile\nlocation:\n  type: s3compliant\ncredential: {type: secret, secret: {name: s}}",
-			`f.yaml:3:9: location.type "s3compliant" is not known; it is one of s3Compliant, gcs, azure, filesystem, kopia`},
+			`f.yaml:3:9: location.type "s3compliant" is not known; did you mean s3Compliant?`},
 		{"no location", "kind: Profile\ncredential: {type: secret, secret: {name: s}}",
 			"f.yaml:1:1: location.type is missing; it is one of s3Compliant, gcs, azure, filesystem, kopia"},
 		{"no bucket", "kind: Profile\nlocation:\n  type: gcs\ncredential: {type: secret, secret: {name: s}}",

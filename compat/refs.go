@@ -26,6 +26,9 @@ type TemplateRef struct {
 	// Tested says that the reference stands in an if, with, and, or, not: it may be
 	// missing or empty.
 	Tested bool
+	// Conditional says that the reference stands in the body of an if, a with or a
+	// range: it may never be read.
+	Conditional bool
 }
 
 // PathStep is one step of a path.
@@ -44,6 +47,9 @@ type PathStep struct {
 type TemplateCall struct {
 	Name   string
 	Offset int
+	// Glued is the field that stands right behind the name: index.Deployment calls
+	// index without arguments, and wants a field of what it returns.
+	Glued string
 }
 
 // Names are the names of the path's steps.
@@ -102,6 +108,8 @@ type refCollector struct {
 	use    *TemplateUse
 	vars   map[string][]PathStep
 	tested bool
+	// depth counts the bodies of if, with and range round the node.
+	depth int
 }
 
 // list walks a list of nodes; atRoot says that the dot is the root of the parameters.
@@ -124,8 +132,8 @@ func (c *refCollector) node(n parse.Node, atRoot bool) {
 		c.branch(&n.BranchNode, atRoot, false)
 	case *parse.RangeNode:
 		c.pipe(n.Pipe, atRoot)
-		c.list(n.List, false)
-		c.list(n.ElseList, atRoot)
+		c.body(n.List, false)
+		c.body(n.ElseList, atRoot)
 	case *parse.TemplateNode:
 		c.pipe(n.Pipe, atRoot)
 	}
@@ -137,8 +145,15 @@ func (c *refCollector) branch(b *parse.BranchNode, atRoot, inside bool) {
 	c.tested = true
 	c.pipe(b.Pipe, atRoot)
 	c.tested = before
-	c.list(b.List, inside)
-	c.list(b.ElseList, atRoot)
+	c.body(b.List, inside)
+	c.body(b.ElseList, atRoot)
+}
+
+// body walks what may not be executed.
+func (c *refCollector) body(l *parse.ListNode, atRoot bool) {
+	c.depth++
+	c.list(l, atRoot)
+	c.depth--
 }
 
 func (c *refCollector) pipe(p *parse.PipeNode, atRoot bool) {
@@ -199,6 +214,11 @@ func (c *refCollector) operand(n parse.Node, atRoot bool) {
 	case *parse.PipeNode:
 		c.pipe(n, atRoot)
 	case *parse.ChainNode:
+		if id, ok := n.Node.(*parse.IdentifierNode); ok {
+			glued := TemplateCall{Name: id.Ident, Offset: int(id.Pos), Glued: "." + strings.Join(n.Field, ".")}
+			c.use.Funcs = append(c.use.Funcs, glued)
+			return
+		}
 		c.operand(n.Node, atRoot)
 	}
 }
@@ -269,7 +289,9 @@ func (c *refCollector) reference(n parse.Node, path []PathStep) {
 		return
 	}
 	start, end := span(n)
-	c.use.Refs = append(c.use.Refs, TemplateRef{Offset: start, End: end, Path: path, Tested: c.tested})
+	c.use.Refs = append(c.use.Refs, TemplateRef{
+		Offset: start, End: end, Path: path, Tested: c.tested, Conditional: c.depth > 0,
+	})
 }
 
 // span gives the extent of an operand in the text. The parser puts the position

@@ -56,8 +56,10 @@ func (a *BlueprintAction) eachText(visit func(templateText)) {
 // literalArg says whether an argument is not rendered: the two Wait functions
 // have a template language of their own.
 func literalArg(function, arg string) bool {
-	return function == "WaitV2" && arg == "timeout" || isWait(function) && arg == "conditions"
+	return isWait(function) && arg == "conditions"
 }
+
+func isObjectReference(field string) bool { return strings.EqualFold(field, "objectReference") }
 
 func isWait(function string) bool { return function == "Wait" || function == "WaitV2" }
 
@@ -73,7 +75,7 @@ func textsIn(v *Value, literal bool, p *BlueprintPhase, visit func(templateText)
 		if !literal && isTemplate(f.Name) {
 			visit(templateText{f.Name, v, p})
 		}
-		textsIn(f.Value, literal && !strings.EqualFold(f.Name, "objectReference"), p, visit)
+		textsIn(f.Value, literal && !isObjectReference(f.Name), p, visit)
 	}
 }
 

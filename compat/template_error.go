@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // TemplateError says why a template cannot be parsed or rendered.
@@ -91,7 +93,7 @@ func functionHint(name string) string {
 	if name == "bcrypt" || name == "htpasswd" {
 		return "it is not allowed in blueprints, because it is not FIPS compatible"
 	}
-	if near := nearest(name, append(TemplateFuncs(), builtins()...)); near != "" {
+	if near := suggest.Nearest(name, append(TemplateFuncs(), builtins()...)); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return "templates have Go's own functions and those of sprig 2.22.0"

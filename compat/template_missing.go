@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // maxListed limits how many names a message lists.
@@ -79,7 +81,7 @@ func fieldNames(t reflect.Type) []string {
 }
 
 func memberHint(at, name string, names []string) string {
-	if near := nearest(name, names); near != "" {
+	if near := suggest.Nearest(name, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	if len(names) == 0 {
@@ -94,7 +96,7 @@ func memberHint(at, name string, names []string) string {
 }
 
 func parameterHint(name string, names []string) string {
-	if near := nearest(name, names); near != "" {
+	if near := suggest.Nearest(name, names); near != "" {
 		return fmt.Sprintf("did you mean .%s?", near)
 	}
 	return "there are ." + strings.Join(names, ", .")

@@ -37,9 +37,9 @@ type hole struct {
 
 // export makes an expression of v.
 func (m *markers) export(v cue.Value) (*expression, error) {
-	src, err := format.Node(v.Syntax(cue.InlineImports(true), cue.Raw()))
+	src, err := source(v)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", v.Path(), err)
+		return nil, fmt.Errorf("%s: %s: %w", place(userPos(v)), v.Path(), err)
 	}
 	file, err := parser.ParseFile("expression", src, parser.ParseComments)
 	if err != nil {
@@ -58,6 +58,20 @@ func (m *markers) export(v cue.Value) (*expression, error) {
 	}
 	e.dropUnread(file)
 	return e, nil
+}
+
+// errNoSyntax says that CUE cannot write a value as an expression of its own.
+var errNoSyntax = errors.New(`it reads a struct whose name is no identifier, such as "a-b", which CUE cannot write as an expression of its own; give it a plain name`)
+
+// source writes the expression of a value. CUE panics where it would have to name
+// something after a field whose name is no identifier.
+func source(v cue.Value) (src []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errNoSyntax
+		}
+	}()
+	return format.Node(v.Syntax(cue.InlineImports(true), cue.Raw()))
 }
 
 func lets(file *ast.File) []*ast.LetClause {
@@ -84,31 +98,76 @@ func wrapped(x ast.Expr) bool {
 	return ok && id.Name == "#x"
 }
 
-// dropUnread removes the lets that are only read inside another hole: CUE refuses
-// a let that nothing reads.
+// dropUnread removes what only served to export the expression, and the lets that
+// nothing reads then, or that are only read inside a hole: CUE refuses a let that
+// nothing reads.
 func (e *expression) dropUnread(file *ast.File) {
-	read, own := map[string]bool{}, map[*ast.Ident]bool{}
+	all := map[string][]*ast.LetClause{}
 	for _, let := range lets(file) {
-		own[let.Ident] = true
+		all[let.Ident.Name] = append(all[let.Ident.Name], let)
 	}
-	ast.Walk(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && !own[id] && !e.inHole(id.Pos().Offset()) {
-			read[id.Name] = true
-		}
-		return true
-	}, nil)
-	for _, let := range lets(file) {
-		start := let.Expr.Pos().Offset()
-		i := slices.IndexFunc(e.holes, func(h hole) bool { return h.start == start })
-		if i >= 0 && !read[let.Ident.Name] {
-			e.holes[i].start, e.holes[i].drop = let.Pos().Offset(), true
+	live := map[string]bool{}
+	var read func(n ast.Node)
+	read = func(n ast.Node) {
+		ast.Walk(n, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.LetClause:
+				return false
+			case *ast.Field:
+				if isMention(n) {
+					e.cut(n)
+					return false
+				}
+			case *ast.Ident:
+				if !live[n.Name] {
+					live[n.Name] = all[n.Name] != nil
+					for _, let := range all[n.Name] {
+						if !e.isHole(let) {
+							read(let.Expr)
+						}
+					}
+				}
+			}
+			return true
+		}, nil)
+	}
+	read(file)
+	for name, group := range all {
+		if !live[name] {
+			for _, let := range group {
+				e.cut(let)
+			}
 		}
 	}
-	slices.SortFunc(e.holes, func(a, b hole) int { return a.start - b.start })
+	e.sortHoles()
 }
 
-func (e *expression) inHole(offset int) bool {
-	return slices.ContainsFunc(e.holes, func(h hole) bool { return h.start <= offset && offset < h.end })
+func isMention(f *ast.Field) bool {
+	name, _, err := ast.LabelName(f.Label)
+	return err == nil && strings.HasPrefix(name, mentionPrefix)
+}
+
+func (e *expression) isHole(let *ast.LetClause) bool {
+	start := let.Expr.Pos().Offset()
+	return slices.ContainsFunc(e.holes, func(h hole) bool { return h.start == start && !h.drop })
+}
+
+// cut takes a node out, with the holes in it.
+func (e *expression) cut(n ast.Node) {
+	start, end := n.Pos().Offset(), n.End().Offset()
+	e.holes = slices.DeleteFunc(e.holes, func(h hole) bool { return h.start >= start && h.end <= end })
+	e.holes = append(e.holes, hole{start: start, end: end, drop: true})
+}
+
+// sortHoles puts the holes in order, without those inside of others.
+func (e *expression) sortHoles() {
+	slices.SortFunc(e.holes, func(a, b hole) int { return a.start - b.start })
+	end := 0
+	e.holes = slices.DeleteFunc(e.holes, func(h hole) bool {
+		inside := h.end <= end
+		end = max(end, h.end)
+		return inside
+	})
 }
 
 // originalPath is where a let's value stands in the blueprint; CUE says so in a
@@ -142,6 +201,23 @@ type Lookup func(Ref) (any, bool, error)
 // bind evaluates the expression with the values that lookup gives. The result is
 // concrete, or the error names what is missing and where it is read.
 func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
+	src, missing, err := e.filled(lookup)
+	if err != nil {
+		return cue.Value{}, err
+	}
+	v := ctx.CompileString(src)
+	if err := v.Validate(cue.Concrete(true), cue.Final()); err != nil {
+		if missing != nil {
+			return cue.Value{}, missing
+		}
+		return cue.Value{}, e.explain(err)
+	}
+	return v, nil
+}
+
+// filled writes the expression with its holes filled. That a key of an object is
+// missing is an error only where it is read: a neighbour may have brought it along.
+func (e *expression) filled(lookup Lookup) (src string, missing, err error) {
 	var b strings.Builder
 	done := 0
 	for _, h := range e.holes {
@@ -151,8 +227,11 @@ func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
 			continue
 		}
 		text, err := literal(h.ref, lookup)
-		if err != nil {
-			return cue.Value{}, err
+		switch {
+		case err != nil && h.ref.Field != "":
+			missing, text = errors.Join(missing, err), []byte("string")
+		case err != nil:
+			return "", nil, err
 		}
 		if h.wrap {
 			text = slices.Concat([]byte("{#x: "), text, []byte("}"))
@@ -160,11 +239,7 @@ func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
 		b.Write(text)
 	}
 	b.WriteString(e.src[done:])
-	v := ctx.CompileString(b.String())
-	if err := v.Validate(cue.Concrete(true), cue.Final()); err != nil {
-		return cue.Value{}, e.explain(err)
-	}
-	return v, nil
+	return b.String(), missing, nil
 }
 
 func literal(ref Ref, lookup Lookup) ([]byte, error) {

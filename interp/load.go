@@ -169,6 +169,9 @@ func loadCUE(path, field string, isDir bool, src []byte) (*Blueprint, error) {
 }
 
 func fromInstance(ctx *cue.Context, inst *build.Instance, file, field string) (*Blueprint, error) {
+	if err := callChoices(inst); err != nil {
+		return nil, located(err)
+	}
 	root := ctx.BuildInstance(inst)
 	b := &Blueprint{File: file, ctx: ctx, root: root}
 	fields, err := BlueprintFields(root)

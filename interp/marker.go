@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 )
 
 // A marker stands in the evaluated blueprint for a value that is only known while
@@ -73,6 +74,8 @@ type markers struct {
 	ctx    *cue.Context
 	action cue.Path
 	list   []marker
+	// exported are the structs below the action that become expressions.
+	exported [][]cue.Selector
 }
 
 // add makes a marker for ref, which stands at the given path below the action, for
@@ -91,10 +94,39 @@ func (m *markers) value() (cue.Value, error) {
 		for _, mk := range list {
 			fmt.Fprintf(&b, "%s: _\nfill: %s: %s\n", mk.name, labels(mk.at), unresolved(mk.name, mk.kind))
 		}
+		b.WriteString(m.mentions(list))
 		v := m.ctx.CompileString(b.String(), cue.ImportPath(pkg))
 		all = all.Unify(v.LookupPath(cue.ParsePath("fill")))
 	}
 	return all, all.Err()
+}
+
+// mentionPrefix begins the names of fields that mentions makes.
+const mentionPrefix = "_rescue_around_"
+
+// mentions makes every expression that is exported read the structs of markers
+// whose fields are no identifiers. CUE names what an expression reads outside of
+// itself after the field, and panics where that is no name for a let; but not if
+// the expression reads the struct around it as well. It does so where it is never
+// evaluated, and dropUnread takes it out again.
+func (m *markers) mentions(list []marker) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, mk := range list {
+		last := len(mk.at) - 1
+		if last == 0 || !mk.at[last].IsString() || ast.IsValidIdent(mk.at[last].Unquoted()) {
+			continue
+		}
+		around := cue.MakePath(mk.at[:last]...).String()
+		if seen[around] {
+			continue
+		}
+		seen[around] = true
+		for _, reader := range m.exported {
+			fmt.Fprintf(&b, "fill: F={%s: %s%d: [if false {F.%s}]}\n", labels(reader), mentionPrefix, len(seen), around)
+		}
+	}
+	return b.String()
 }
 
 func (m *markers) byPackage() map[string][]marker {

@@ -188,6 +188,9 @@ func (p *Plan) mark(action cue.Value) (cue.Value, error) {
 	if d := action.LookupPath(cue.ParsePath("deferPhase")); d.Exists() {
 		p.markPhase(d, deferName, []cue.Selector{cue.Str("deferPhase")})
 	}
+	if action.LookupPath(cue.ParsePath("outputArtifacts")).Exists() {
+		p.markers.exported = append(p.markers.exported, []cue.Selector{cue.Str("outputArtifacts")})
+	}
 	return p.markers.value()
 }
 
@@ -195,6 +198,11 @@ func (p *Plan) mark(action cue.Value) (cue.Value, error) {
 const deferName = "(deferPhase)"
 
 func (p *Plan) markPhase(phase cue.Value, name string, at []cue.Selector) {
+	for _, field := range []string{"args", "objects"} {
+		if phase.LookupPath(cue.ParsePath(field)).Exists() {
+			p.markers.exported = append(p.markers.exported, append(slices.Clone(at), cue.Str(field)))
+		}
+	}
 	p.markTemplates(phase, name, at)
 	p.outputs[name] = map[string]cue.Kind{}
 	each(phase.LookupPath(cue.ParsePath("output")), func(key string, v cue.Value) {

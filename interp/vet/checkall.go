@@ -21,7 +21,7 @@ func CheckAll(units []Unit) ([]Finding, error) {
 	for range min(runtime.GOMAXPROCS(0), max(1, len(units))) {
 		wg.Go(func() {
 			for u := range work {
-				found, err := guarded(u)
+				found, err := guarded([]Unit{u}, func(us []Unit) []Finding { return checkUnit(us[0]) })
 				mu.Lock()
 				findings = append(findings, found...)
 				if err != nil {
@@ -36,17 +36,19 @@ func CheckAll(units []Unit) ([]Finding, error) {
 	}
 	close(work)
 	wg.Wait()
+	found, err := guarded(units, checkRequests)
+	findings, failures = append(findings, found...), append(failures, err)
 	Sort(findings)
 	return one(findings), errors.Join(failures...)
 }
 
 // guarded turns a panic, of the CUE evaluator for instance, into an error: one odd
 // file must not hide what is wrong with the others.
-func guarded(u Unit) (findings []Finding, err error) {
+func guarded(units []Unit, check func([]Unit) []Finding) (findings []Finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: internal error of the checker: %v; please report it with the file", u.Files[0].Name, p)
+			err = fmt.Errorf("%s: internal error of the checker: %v; please report it with the file", units[0].Files[0].Name, p)
 		}
 	}()
-	return Check(u), nil
+	return check(units), nil
 }

@@ -27,7 +27,8 @@ var corpusErrors = map[string][]string{
 
 // corpusWarnings counts the warnings in the corpus by rule.
 var corpusWarnings = map[string]int{
-	ruleDateOfText: 2, ruleOptionPath: 5, ruleRepeatedPhase: 9, ruleUnknownArtifact: 10,
+	ruleDateOfText: 2, ruleOldImage: 51, ruleOptionPath: 5, ruleRemovedFunction: 6, ruleRepeatedPhase: 9,
+	ruleStoppedPods: 9, ruleUndeclaredInput: 22, ruleUndeclaredKind: 33, ruleUnknownArtifact: 10, ruleUnnamedPhase: 1,
 }
 
 // corpus returns the folder of published blueprints, or skips the test.
@@ -77,6 +78,45 @@ func TestCorpus(t *testing.T) {
 		t.Errorf("warnings -want +got:\n%s", diff)
 	}
 	t.Logf("%d blueprints, %d findings", len(units), len(findings))
+}
+
+// corpusRequests are the errors in the ActionSets and Profiles of the corpus, when
+// they are checked together with the blueprints.
+var corpusRequests = map[string][]string{
+	"actionsets/kanister-docs/docs-tasks-logs_labels-myactionset.yaml":          {"1 structure"},
+	"actionsets/kanister-docs/docs-templates-s3backup-2.yaml":                   {"11 object-kind"},
+	"actionsets/kanister-docs/docs-templates-s3backup-3.yaml":                   {"11 object-kind"},
+	"actionsets/kanister-docs/docs-templates-s3backup.yaml":                     {"11 object-kind"},
+	"actionsets/kanister-docs/docs-tutorial-s3backup-4.yaml":                    {"16 object-reference"},
+	"actionsets/kanister-examples/mongo-sidecar-restore-actionset.yaml":         {"8 missing-input", "16 unknown-field"},
+	"actionsets/kanister-examples/postgres-basic-pgdump-restore-actionset.yaml": {"9 unknown-field"},
+	"profiles/kanister-docs/docs-tooling-s3-profile.yaml":                       {"8 unknown-field"},
+}
+
+// TestCorpusRequests checks the ActionSets and Profiles of the corpus.
+func TestCorpusRequests(t *testing.T) {
+	root := filepath.Dir(corpus(t))
+	units, early, err := new(Collector).Collect([]string{root})
+	if err != nil || len(early) > 0 {
+		t.Fatal(err, early)
+	}
+	findings, err := CheckAll(units)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errors := map[string][]string{}
+	for _, f := range findings {
+		name, err := filepath.Rel(root, f.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Severity == Error && filepath.Dir(filepath.Dir(name)) != "blueprints" {
+			errors[name] = append(errors[name], itoa(f.Line)+" "+f.Rule)
+		}
+	}
+	if diff := cmp.Diff(corpusRequests, errors); diff != "" {
+		t.Errorf("errors -want +got:\n%s", diff)
+	}
 }
 
 // BenchmarkCorpus checks all published blueprints.

@@ -146,8 +146,17 @@ func looksLikeCUE(src []byte) bool {
 	return false
 }
 
-// A blueprint in YAML, perhaps inside of a List.
-var legacyKind = regexp.MustCompile(`(?m)^[\s-]*["']?kind["']?\s*:\s*["']?Blueprint\b`)
+// A blueprint in YAML, perhaps inside of a List, or one of the resources that go
+// with blueprints. Others have a kind Profile too: the group tells them apart.
+var (
+	legacyKind  = regexp.MustCompile(`(?m)^[\s-]*["']?kind["']?\s*:\s*["']?(Blueprint|ActionSet|Profile)\b`)
+	legacyGroup = []byte("cr.kanister.io/")
+)
+
+func looksLikeLegacy(data []byte) bool {
+	m := legacyKind.FindSubmatch(data)
+	return m != nil && (string(m[1]) == "Blueprint" || bytes.Contains(data, legacyGroup))
+}
 
 // folder searches for blueprints. CUE files make packages, so that they are checked
 // together.
@@ -194,7 +203,7 @@ func (c *Collector) found(path string, packages map[string][]File) {
 	f := File{Name: path, Data: data}
 	switch {
 	case ext != ".cue":
-		if legacyKind.Match(data) {
+		if looksLikeLegacy(data) {
 			c.add(f)
 		}
 	case !strings.HasSuffix(path, "_tool.cue") && !strings.HasSuffix(path, "_test.cue"):

@@ -17,7 +17,11 @@ var objectKinds = [...]string{"StatefulSet", "Deployment", "DeploymentConfig", "
 func functionFinding(name string) Finding {
 	f := Finding{Rule: ruleUnknownFunction, Message: fmt.Sprintf("unknown function %q", name), Found: name}
 	f = f.hint(name, "functions", schema.FunctionNames())
-	if f.Replacement == "" {
+	switch became, instead := drafts(name); {
+	case became != "":
+		f.Message += ": " + became
+		f.Suggestion, f.Replacement = instead, ""
+	case f.Replacement == "":
 		f.Suggestion = "`rescue explain` lists the functions"
 	}
 	return f
@@ -26,7 +30,11 @@ func functionFinding(name string) Finding {
 // argumentFinding says that the function has no such argument.
 func argumentFinding(function schema.Func, name string) Finding {
 	f := Finding{Rule: ruleUnknownArgument, Message: fmt.Sprintf("%s has no argument %q", function.Name, name)}
-	return f.hint(name, "arguments", function.ArgNames())
+	f = f.hint(name, "arguments", function.ArgNames())
+	if _, ok := function.Arg("podOverride"); ok && f.Replacement == "" && ofContainer(name) {
+		f.Suggestion = "set it in podOverride, in the entry of the container"
+	}
+	return f
 }
 
 // aliasFinding advises to write an argument as Kanister's code spells it.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // checkYAML checks the documents of a legacy file.
@@ -19,8 +20,13 @@ func checkYAML(u Unit) []Finding {
 		if doc.Kind != "" {
 			known++
 		}
-		if doc.Kind == compat.KindBlueprint {
+		switch doc.Kind {
+		case compat.KindBlueprint:
 			c.blueprint(doc)
+		case compat.KindActionSet:
+			c.actionSet(doc)
+		case compat.KindProfile:
+			c.profile(doc)
 		}
 	}
 	if known == 0 && err == nil && !u.Library {
@@ -48,7 +54,7 @@ func (c *legacyChecker) parseErrors(err error) {
 		return
 	}
 	for _, e := range list {
-		c.at(e.Line, e.Column, "", Finding{Rule: parseRule(e.Msg), Message: e.Msg})
+		c.at(e.Line, e.Column, "", Finding{Rule: parseRule(e.Msg), Message: e.Msg, Suggestion: e.Hint})
 	}
 }
 
@@ -81,7 +87,7 @@ func (c *legacyChecker) notBlueprint(docs []*compat.Document) {
 		f.Message = fmt.Sprintf("this is no Blueprint: its kind is %q", kind.Value.Str)
 		if kind.Value.Str == compat.KindBlueprint {
 			f.Message = "this is no Blueprint of Kanister: its apiVersion is another"
-		} else if near := nearest(kind.Value.Str, []string{compat.KindBlueprint}); near != "" {
+		} else if near := suggest.Nearest(kind.Value.Str, []string{compat.KindBlueprint}); near != "" {
 			f.Suggestion = fmt.Sprintf("did you mean %q?", near)
 		}
 		c.value(kind.Value, "kind", f)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/schema"
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // nulls reports every null below the field: Kanister's controller dies of one.
@@ -78,7 +79,7 @@ func (p *legacyPhase) call(function schema.Func) call {
 	for _, f := range p.phase.Args {
 		name := f.Name
 		if _, known := function.Arg(name); !known {
-			if near := nearest(name, function.ArgNames()); near != "" {
+			if near := suggest.Nearest(name, function.ArgNames()); near != "" {
 				name = near
 			}
 		}
@@ -112,11 +113,16 @@ func (p *legacyPhase) fieldsOf(arg string) ([]string, bool) {
 	var names []string
 	for _, x := range f.Value.Fields {
 		name := inCase(x.Name, known)
-		if near := nearest(name, known); near != "" && !slices.Contains(known, name) {
+		switch near := suggest.Nearest(name, known); {
+		case slices.Contains(known, name):
+			names = append(names, name)
+		case near != "":
 			// A misspelt one counts as the one that was meant.
-			name = near
+			names = append(names, near)
+		default:
+			// One that is reported as unknown may have been meant as one of these.
+			names = append(names, function.AnyField[arg]...)
 		}
-		names = append(names, name)
 	}
 	return names, true
 }
@@ -237,6 +243,9 @@ func (t typeChecker) nested(v *compat.Value, constraint cue.Value, name, path st
 }
 
 func (t typeChecker) mismatch(v *compat.Value, name, expected, path string) {
+	if t.known(v.Line, v.Column) {
+		return // It has the wrong type for another reason, which is reported.
+	}
 	found := foundText(v)
 	t.value(v, path, Finding{
 		Rule:     ruleArgumentType,

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
-	"github.com/rescuecue/rescue/schema"
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // blueprint checks one Blueprint.
@@ -20,7 +20,7 @@ func (c *legacyChecker) blueprint(doc *compat.Document) {
 	// What the reader says about the structure counts where no rule says more.
 	for _, p := range problems {
 		if !c.known(p.Line, p.Column) {
-			c.at(p.Line, p.Column, "", Finding{Rule: ruleStructure, Message: p.Msg})
+			c.at(p.Line, p.Column, "", Finding{Rule: ruleStructure, Message: p.Msg, Suggestion: p.Hint})
 		}
 	}
 }
@@ -64,10 +64,11 @@ func (b *legacyBlueprint) repeatedPhases() {
 	}
 }
 
-func (b *legacyBlueprint) action(action *compat.BlueprintAction) {
+func (b *legacyBlueprint) action(action *compat.BlueprintAction) *legacyAction {
 	a := &legacyAction{legacyBlueprint: b, action: action, path: "actions." + action.Key}
 	b.unknownFields(action.Unknown, "an action", []string{"name", "kind", "phases", "deferPhase", "outputArtifacts",
 		"inputArtifactNames", "configMapNames", "secretNames"})
+	a.escapedQuotes(action.Field.Value, a.path)
 	a.kind()
 	a.duplicatePhases()
 	for i, p := range action.Phases {
@@ -77,6 +78,10 @@ func (b *legacyBlueprint) action(action *compat.BlueprintAction) {
 		a.phase(action.DeferPhase, len(action.Phases))
 	}
 	a.artifacts()
+	a.stoppedPods()
+	a.undeclaredKind()
+	a.undeclaredInputs()
+	return a
 }
 
 // A legacyAction is the action that is checked.
@@ -84,6 +89,8 @@ type legacyAction struct {
 	*legacyBlueprint
 	action *compat.BlueprintAction
 	path   string
+	// reads is what the templates of the action read.
+	reads []reading
 }
 
 func phasePath(a *compat.BlueprintAction, p *compat.BlueprintPhase) string {
@@ -104,7 +111,7 @@ func (a *legacyAction) kind() {
 			return
 		}
 	}
-	if near := nearest(kind.Str, objectKinds[:]); near != "" {
+	if near := suggest.Nearest(kind.Str, objectKinds[:]); near != "" {
 		f := Finding{Rule: ruleUnknownKind, Severity: Warning, Message: fmt.Sprintf("unknown kind %q", kind.Str)}
 		a.value(kind, a.path+".kind", f.hint(kind.Str, "kinds", objectKinds[:]))
 	}
@@ -127,9 +134,14 @@ func (a *legacyAction) duplicatePhases() {
 	first := map[string]*compat.BlueprintPhase{}
 	for _, p := range a.action.AllPhases() {
 		switch other := first[p.Name]; {
-		case p.Name == "":
 		case other == nil:
 			first[p.Name] = p
+		case p.Name == "":
+			a.value(p.Value, phasePath(a.action, p), Finding{
+				Rule:       ruleDuplicatePhase,
+				Message:    fmt.Sprintf("a second phase without a name: the first is at line %d", other.Value.Line),
+				Suggestion: "give it a name: both would run with the arguments of the last",
+			})
 		default:
 			a.value(p.NamePos, phasePath(a.action, p)+".name", Finding{
 				Rule:       ruleDuplicatePhase,
@@ -144,19 +156,16 @@ func (a *legacyAction) phase(phase *compat.BlueprintPhase, number int) {
 	p := &legacyPhase{legacyAction: a, phase: phase, number: number, path: phasePath(a.action, phase)}
 	a.unknownFields(phase.Unknown, "a phase", []string{"func", "name", "objects", "args"})
 	p.nulls(phase.ArgsField)
-	if phase.Func != "" {
-		function, known := schema.Function(phase.Func)
-		if known {
-			p.arguments(function)
-		} else {
-			p.value(phase.FuncPos, p.path+".func", functionFinding(phase.Func))
-		}
-	}
-	for _, o := range phase.Objects {
-		p.templates(o.Value, p.path+".objects."+o.Name, inObjects)
-	}
+	p.unnamed()
+	p.function()
+	p.objects()
 	p.argumentTemplates()
 	p.podOverride()
+	p.scripts()
+	p.resourceSpec()
+	if phase.ArgsField != nil {
+		p.oldImages(phase.ArgsField.Value, p.path+".args")
+	}
 }
 
 // A legacyPhase is the phase that is checked. number counts from 0; a defer phase

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/rescuecue/rescue/compat"
 )
@@ -195,7 +196,7 @@ func (r reference) phasePart(phase *compat.BlueprintPhase, step int) {
 	case "Output":
 		r.output(phase, name)
 	case "Secrets", "ConfigMaps":
-		r.object(phase, name)
+		r.object(phase, part, name)
 	}
 }
 
@@ -214,16 +215,31 @@ func (r reference) output(phase *compat.BlueprintPhase, name string) {
 }
 
 // object finds Secrets and ConfigMaps that the phase does not declare.
-func (r reference) object(phase *compat.BlueprintPhase, name string) {
+func (r reference) object(phase *compat.BlueprintPhase, part, name string) {
 	var names []string
 	for _, o := range phase.Objects {
 		names = append(names, o.Name)
-	}
-	if slices.Contains(names, name) {
-		return
+		if o.Name == name {
+			r.objectOf(o, part)
+			return
+		}
 	}
 	f := Finding{Rule: ruleUnknownObject, Message: fmt.Sprintf("phase %q declares no object %q", phase.Name, name)}
 	r.complain(f.hint(name, "objects", names))
+}
+
+// objectOf finds a Secret that is read as a ConfigMap, and the other way round.
+func (r reference) objectOf(object *compat.Field, part string) {
+	kind, _ := object.Value.Get("kind").Text()
+	other := map[string]string{"secret": "Secrets", "configmap": "ConfigMaps"}[strings.ToLower(kind)]
+	if other == "" || other == part {
+		return
+	}
+	r.complain(Finding{
+		Rule:       ruleUnknownObject,
+		Message:    fmt.Sprintf("object %q is a %s, so it is not in %s", object.Name, kind, part),
+		Suggestion: fmt.Sprintf("read it in %s", other),
+	})
 }
 
 // artifacts checks .ArtifactsIn.NAME and its keys.
@@ -238,16 +254,34 @@ func (r reference) artifacts() {
 		return
 	}
 	part, _ := r.name(2)
-	key, ok := r.name(3)
-	if !ok || part != "KeyValue" || len(artifact.KeyValue) == 0 {
+	keys := r.keysOf(name)
+	if part == "KopiaSnapshot" && len(keys) > 0 && !r.snapshotOf(name) {
+		f := Finding{Rule: ruleUnknownArtifact, Severity: Warning, Message: fmt.Sprintf("no action writes a kopiaSnapshot to the artifact %q", name)}
+		f.Suggestion = choices("it has the keys", keys)
+		r.complain(f)
 		return
 	}
-	keys := r.keysOf(name)
+	key, ok := r.name(3)
+	if !ok || part != "KeyValue" {
+		return
+	}
 	if slices.Contains(keys, key) || r.guarded(3) {
 		return
 	}
 	f := Finding{Rule: ruleUnknownArtifact, Severity: Warning, Message: fmt.Sprintf("no action writes the key %q of the artifact %q", key, name)}
 	r.complain(f.hint(key, "keys", keys))
+}
+
+// snapshotOf tells whether any action writes a kopiaSnapshot to the artifact.
+func (b *legacyBlueprint) snapshotOf(name string) bool {
+	for _, a := range b.bp.Actions {
+		for _, o := range a.OutputArtifacts {
+			if o.Name == name && o.KopiaSnapshot != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // keysOf lists the keys that any action writes to the artifact.

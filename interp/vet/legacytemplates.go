@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // where a template stands decides what it can read.
@@ -28,47 +29,12 @@ func (p *legacyPhase) argumentTemplates() {
 	for _, f := range p.phase.Args {
 		path := p.path + ".args." + f.Name
 		if wait && f.Name == "conditions" {
-			p.waitReferences(f.Value, path)
+			p.waitConditions(f.Value, path)
 			continue
 		}
 		p.templates(f.Value, path, inArguments)
 	}
 }
-
-// waitReferences checks the conditions of Wait and WaitV2, and the templates in
-// their object references.
-func (p *legacyPhase) waitReferences(v *compat.Value, path string) {
-	for _, f := range v.Fields {
-		at := path + "." + f.Name
-		switch {
-		case strings.EqualFold(f.Name, "objectReference"):
-			p.templates(f.Value, at, inArguments)
-		case strings.EqualFold(f.Name, "condition") && f.Value.Kind == compat.String:
-			p.condition(f.Value, at)
-		default:
-			p.waitReferences(f.Value, at)
-		}
-	}
-	for i, item := range v.Items {
-		p.waitReferences(item, fmt.Sprintf("%s.%d", path, i))
-	}
-}
-
-// condition parses a condition: Kanister would wait for one that cannot be parsed
-// until its time is over.
-func (p *legacyPhase) condition(v *compat.Value, path string) {
-	text := v.Str
-	if strings.EqualFold(p.phase.Func, "Wait") {
-		// Wait puts values in the place of these before it parses the rest.
-		text = jsonPath.ReplaceAllStringFunc(text, func(s string) string { return "1" + strings.Repeat(" ", len(s)-1) })
-	}
-	if _, err := compat.TemplateRefs(text); err != nil {
-		template{p, v, path, inArguments}.syntaxError(err)
-	}
-}
-
-// jsonPath is a piece of a condition such as { $.status.phase }.
-var jsonPath = regexp.MustCompile(`\{\s*\$[^{}]*\}`)
 
 // templates checks all templates in v, keys of maps included.
 func (p *legacyPhase) templates(v *compat.Value, path string, at where) {
@@ -117,6 +83,7 @@ func (p *legacyPhase) template(t template) {
 		})
 	}
 	for _, ref := range use.Refs {
+		t.record(ref)
 		t.reference(ref)
 	}
 }
@@ -176,13 +143,28 @@ func (c *legacyChecker) templateFunctions() []string {
 func (t template) function(call compat.TemplateCall) {
 	known := t.templateFunctions()
 	if slices.Contains(known, call.Name) {
+		t.glued(call)
 		return
 	}
 	f := Finding{Rule: ruleTemplateFunction, Message: fmt.Sprintf("templates have no function %q", call.Name)}
-	if near := nearest(call.Name, known); near != "" {
+	if near := suggest.Nearest(call.Name, known); near != "" {
 		f.Suggestion, f.Replacement = fmt.Sprintf("did you mean %q?", near), near
 	} else {
 		f.Suggestion = "there are Go's own functions and those of sprig 2.22.0"
 	}
 	t.report(call.Offset, call.Offset+len(call.Name), f)
+}
+
+// glued finds a function and its argument without the space between them.
+func (t template) glued(call compat.TemplateCall) {
+	if call.Glued == "" {
+		return
+	}
+	name := call.Name + " " + call.Glued
+	t.report(call.Offset, call.Offset+len(call.Name)+len(call.Glued), Finding{
+		Rule:        ruleTemplateSyntax,
+		Message:     fmt.Sprintf("a space is missing after %s: this calls it without arguments, and fails", call.Name),
+		Suggestion:  "write " + name,
+		Replacement: name,
+	})
 }

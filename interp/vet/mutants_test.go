@@ -49,10 +49,26 @@ func TestOneFindingForOneMistake(t *testing.T) {
 		{"common.yaml", `toJson .Profile`, `toJSON .Profile`, ruleTemplateFunction, "toJSON"},
 		{"common.yaml", `{{ $pod }}`, `{{ $pod }`, ruleTemplateSyntax, "{{ $pod }"},
 		{"common.yaml", `.ArtifactsIn.dump.`, `.ArtifactsIn.dmp.`, ruleUnknownArtifact, "ArtifactsIn.dmp"},
-		{"common.yaml", `inputArtifactNames: [dump]`, `inputArtifacts: [dump]`, ruleUnknownField, "inputArtifacts"},
+		{"common.yaml", `inputArtifactNames: [dump, shot]`, `inputArtifacts: [dump, shot]`, ruleUnknownField, "inputArtifacts"},
 		{"common.yaml", `name: bare`, `name: dump`, ruleDuplicatePhase, "name: dump\n      args:\n        namespace"},
 		{"common.yaml", `name: load`, `name: dump`, ruleRepeatedPhase, "name: dump\n      args:\n        image: a\n        command: [restore"},
 		{"common.yaml", `Resource: pods`, `Resorce: pods`, ruleUnknownField, "Resorce"},
+		{"common.yaml", `{name: certs, secret`, `{name: cert, secret`, ruleUnknownVolume, "{name: certs, mountPath"},
+		{"common.yaml", `optional: true`, `optional: "true"`, rulePodOverride, "optional"},
+		{"common.yaml", `value: "80"`, `value: 80`, rulePodOverride, "value: 80"},
+		{"common.yaml", `secretName: a`, `secretname: a`, rulePodOverride, "secretname"},
+		{"common.yaml", `{name: log, image: a,`, `{name: log,`, ruleUnknownContainer, "{name: log"},
+		{"common.yaml", "        initImage: a\n", "", ruleUnknownContainer, "initContainers"},
+		{"common.yaml", `(eq "{ $.status.phase }" "x")`, `(eq .status.phase "x")`, ruleWaitCondition, "(eq .status.phase"},
+		{"common.yaml", `timeout: 1m`, `timeout: 1 minute`, ruleArgumentType, "1 minute"},
+		{"common.yaml", `anyOf:`, `anyof:`, "", ""},
+		{"common.yaml", `anyOf:`, `any:`, ruleUnknownField, "any:"},
+		{"common.yaml", `          kind: ConfigMap`, `          kind:: [`, "", ""},
+		{"common.yaml", "namespace: shop\n        pod: '{{ .StatefulSet.Name }}-0'", "namespace: shop\n        pod: '{{ index .StatefulSet.Pods 0 }}'", ruleStoppedPods, "index .StatefulSet.Pods"},
+		{"common.yaml", `inputArtifactNames: [dump, shot]`, `inputArtifactNames: [dump]`, ruleUndeclaredInput, ".ArtifactsIn.shot"},
+		{"common.yaml", "      name: again\n", "", ruleUnnamedPhase, "func: ScaleWorkload\n      args:\n        replicas: '{{ .Phases.stop"},
+		{"common.yaml", `pod: '{{ .StatefulSet.Name }}-0'`, `pod: \"{{ .StatefulSet.Name }}-0\"`, ruleEscapedQuotes, `\"{{`},
+		{"common.yaml", `toJson .Profile`, `toJson.Profile`, ruleTemplateSyntax, "toJson.Profile"},
 	} {
 		t.Run(m.file+"/"+m.rule, func(t *testing.T) {
 			text := mustRead(t, filepath.Join("testdata/ok", m.file))
@@ -67,6 +83,9 @@ func TestOneFindingForOneMistake(t *testing.T) {
 			want := strings.Count(text[:at], "\n") + 1
 			file := File{Name: m.file, Data: []byte(text)}
 			findings := Check(Unit{Language: languageOf(file), Files: []File{file}})
+			if m.rule == "" && len(findings) == 0 {
+				return // It makes no difference, or the templates decide.
+			}
 			if len(findings) != 1 || findings[0].Rule != m.rule || findings[0].Line != want {
 				t.Errorf("want one finding, %s on line %d; got", m.rule, want)
 				for _, f := range findings {

@@ -40,6 +40,25 @@ const (
 	ruleUnknownVolume    = "unknown-volume"
 	ruleDateOfText       = "date-of-text"
 	ruleOptionPath       = "option-path"
+	ruleEscapedQuotes    = "escaped-quotes"
+	ruleUndeclaredInput  = "undeclared-input"
+	ruleUndeclaredKind   = "undeclared-kind"
+	ruleStoppedPods      = "stopped-pods"
+	ruleUnnamedPhase     = "unnamed-phase"
+	ruleLocationURL      = "location-url"
+	ruleRemovedFunction  = "removed-function"
+	ruleOldImage         = "old-image"
+	ruleWaitCondition    = "wait-condition"
+	ruleResourceSpec     = "resource-spec"
+	rulePodOverride      = "pod-override"
+	ruleUnknownContainer = "unknown-container"
+	ruleMissingInput     = "missing-input"
+	ruleUnusedInput      = "unused-input"
+	ruleObjectKind       = "object-kind"
+	ruleObjectReference  = "object-reference"
+	ruleFunctionVersion  = "function-version"
+	ruleUnknownBlueprint = "unknown-blueprint"
+	ruleShellSyntax      = "shell-syntax"
 )
 
 // Rules lists all rules in alphabetical order. Each has a page, docs/rules/NAME.md.
@@ -51,21 +70,37 @@ func Rules() []Rule {
 		{ruleDateOfText, Warning, "A template formats text with `date`, which then takes the present time."},
 		{ruleDuplicateKey, Error, "A YAML mapping has the same key twice."},
 		{ruleDuplicatePhase, Error, "Two phases of one action have the same name."},
+		{ruleEscapedQuotes, Error, "A value has backslashes and quotes round it, which are part of the value."},
 		{ruleFileSize, Error, "The file is larger than any blueprint."},
+		{ruleFunctionVersion, Warning, "An ActionSet asks for a version that no function has."},
+		{ruleLocationURL, Warning, "LocationDelete is given an address, where Kanister wants a path."},
 		{ruleMissingArgument, Error, "A function lacks an argument that it needs."},
+		{ruleMissingInput, Error, "An ActionSet does not give what its action reads."},
 		{ruleNoBlueprint, Error, "A file or folder holds no blueprint."},
 		{ruleNullArgument, Error, "An argument is null: a key with nothing after it."},
+		{ruleObjectKind, Error, "An ActionSet names an object of a kind that its action does not work on."},
+		{ruleObjectReference, Error, "An object is named incompletely."},
+		{ruleOldImage, Warning, "An image of Kanister's tools is many releases old."},
 		{ruleOptionPath, Warning, "A template fails if an option is not given."},
 		{rulePhaseOrder, Error, "A phase reads the output of a phase that runs later."},
+		{rulePodOverride, Error, "A podOverride does not fit the spec of a pod."},
 		{ruleReferenceCycle, Error, "Values refer to each other in a circle."},
+		{ruleRemovedFunction, Warning, "A function runs here that Kanister has removed."},
 		{ruleRepeatedPhase, Warning, "Phases of different actions have the same name, which Kanister's webhook refuses."},
+		{ruleResourceSpec, Error, "The spec of KubeOps is no Kubernetes object."},
+		{ruleShellSyntax, Error, "A shell script in a command cannot be parsed."},
+		{ruleStoppedPods, Warning, "An action stops a workload and reads the name of one of its pods."},
 		{ruleStructure, Error, "A part of the blueprint is missing or has the wrong type."},
 		{ruleSyntax, Error, "The file cannot be read as YAML or CUE."},
 		{ruleTemplateFunction, Error, "A template calls a function that does not exist."},
 		{ruleTemplateSyntax, Error, "A template cannot be parsed."},
-		{ruleUnknownAction, Error, "artifactsFrom names an action that the blueprint does not have."},
+		{ruleUndeclaredInput, Warning, "An action reads an artifact, Secret or ConfigMap that it does not declare."},
+		{ruleUndeclaredKind, Warning, "An action needs a running pod of a workload, and does not say what it works on."},
+		{ruleUnknownAction, Error, "artifactsFrom or an ActionSet names an action that the blueprint does not have."},
 		{ruleUnknownArgument, Error, "A function does not have the argument."},
 		{ruleUnknownArtifact, Error, "An artifact is read that no action writes."},
+		{ruleUnknownBlueprint, Warning, "An ActionSet names a blueprint that is not among the files, and almost one that is."},
+		{ruleUnknownContainer, Error, "A podOverride names a container that the pod does not have."},
 		{ruleUnknownField, Error, "A blueprint has no field of that name at this place."},
 		{ruleUnknownFunction, Error, "A phase calls a function that does not exist."},
 		{ruleUnknownInput, Error, "A parameter or input is read that does not exist."},
@@ -75,6 +110,9 @@ func Rules() []Rule {
 		{ruleUnknownPhase, Error, "A phase is read that the action does not have."},
 		{ruleUnknownReference, Error, "A name is used that is defined nowhere."},
 		{ruleUnknownVolume, Error, "A podOverride mounts a volume that it does not define."},
+		{ruleUnnamedPhase, Warning, "A phase has no name."},
+		{ruleUnusedInput, Warning, "An ActionSet gives what its action does not read."},
+		{ruleWaitCondition, Error, "A condition of Wait or WaitV2 can never be met."},
 	}
 }
 

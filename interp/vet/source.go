@@ -102,7 +102,7 @@ func wordLength(text string) int {
 		}
 	}
 	if i := strings.IndexAny(text, " \t\r\n,{}[]()"); i > 0 {
-		return i
+		return max(1, len(strings.TrimSuffix(text[:i], ":")))
 	}
 	if i := strings.IndexByte(text, '\n'); i >= 0 {
 		return min(i, 1)

@@ -23,35 +23,11 @@ func TestPositionAndOffset(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"KubeTask", "KubeExec", "KubeExecAll", "BackupData", "BackupDataAll", "inputArtifactNames", "outputArtifacts", "vet"}
-	for name, want := range map[string]string{
-		"KubeTsk": "KubeTask", "kubetask": "KubeTask", "KubeExecAl": "KubeExecAll", "BackupDataAl": "BackupDataAll",
-		"inputArtifacts": "inputArtifactNames", "vte": "vet", "Frobnicate": "", "x": "", "KubeTask": "",
-	} {
-		if got := nearest(name, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
-		}
-	}
-}
-
-func TestLevenshtein(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"größe", "grösse", 2}, {"same", "same", 0}} {
-		if got := levenshtein(c.a, c.b); got != c.want {
-			t.Errorf("levenshtein(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-		if got := levenshtein(c.b, c.a); got != c.want {
-			t.Errorf("levenshtein(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
-		}
-	}
-}
-
 // FuzzCheck: whatever the file, the findings lie in it and come in the same order.
 func FuzzCheck(f *testing.F) {
-	for _, path := range []string{"testdata/ok/common.yaml", "testdata/yaml/unknown-input.yaml", "testdata/cue/argument-type.cue", "testdata/ok/common.cue"} {
+	for _, path := range []string{"testdata/ok/common.yaml", "testdata/yaml/unknown-input.yaml", "testdata/yaml/missing-input.yaml",
+		"testdata/yaml/resource-spec.yaml", "testdata/yaml/wait-condition.yaml", "testdata/yaml/pod-override.yaml", "testdata/yaml/indentation.yaml",
+		"testdata/yaml/object-reference.yaml", "testdata/cue/argument-type.cue", "testdata/ok/common.cue"} {
 		f.Add(mustRead(f, path))
 	}
 	f.Fuzz(func(t *testing.T, data string) {

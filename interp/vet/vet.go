@@ -43,14 +43,17 @@ type Unit struct {
 
 // Check returns the findings of a unit in their one order.
 func Check(u Unit) []Finding {
-	var findings []Finding
-	if u.Language == CUE {
-		findings = checkCUE(u)
-	} else {
-		findings = checkYAML(u)
-	}
+	findings := append(checkUnit(u), checkRequests([]Unit{u})...)
 	Sort(findings)
 	return one(findings)
+}
+
+// checkUnit looks at nothing but the unit.
+func checkUnit(u Unit) []Finding {
+	if u.Language == CUE {
+		return checkCUE(u)
+	}
+	return checkYAML(u)
 }
 
 // whole makes a finding about a file as a whole.

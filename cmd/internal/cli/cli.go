@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rescuecue/rescue/interp/vet"
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // Exit codes of all commands.
@@ -81,7 +81,7 @@ delete one application on Kubernetes. A blueprint is CUE, or legacy Kanister YAM
 	root.SetIn(s.Stdin)
 	root.SetOut(s.Stdout)
 	root.SetErr(s.Stderr)
-	root.AddCommand(vetCommand(s), convertCommand(s), renderCommand(s), explainCommand(s), versionCommand(s))
+	root.AddCommand(vetCommand(s), convertCommand(s), exportCommand(s), renderCommand(s), explainCommand(s), versionCommand(s))
 	return root
 }
 
@@ -135,7 +135,7 @@ func knownCommand(root *cobra.Command, args []string) error {
 	for _, c := range root.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := vet.Nearest(args[0], names); near != "" {
+	if near := suggest.Nearest(args[0], names); near != "" {
 		return fmt.Errorf("no command %q; did you mean %s?", args[0], near)
 	}
 	return fmt.Errorf("no command %q", args[0])

@@ -12,6 +12,7 @@ import (
 	"github.com/rescuecue/rescue/docs/rules"
 	"github.com/rescuecue/rescue/interp/vet"
 	"github.com/rescuecue/rescue/schema"
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 func explainCommand(s Streams) *cobra.Command {
@@ -129,7 +130,7 @@ func ruleNames() []string {
 
 // unknown is a usage error with the name that was meant, if there is one.
 func unknown(name, what string, names []string) error {
-	if near := vet.Nearest(name, names); near != "" {
+	if near := suggest.Nearest(name, names); near != "" {
 		return usage("no %s %q; did you mean %s?", what, name, near)
 	}
 	return usage("no %s %q; `rescue explain` lists the functions", what, name)

@@ -30,7 +30,8 @@ func vetCommand(s Streams) *cobra.Command {
 		Use:   "vet [PATH…|-]",
 		Short: "Check blueprints, CUE or legacy YAML",
 		Long: `vet checks blueprints and reports every mistake at its line. It needs no cluster,
-network or credential.
+network or credential. ActionSets and Profiles are checked too; an ActionSet also
+against the blueprint that it names, if that is among the files.
 
 A PATH is a file, a folder that is searched for blueprints, or - for standard
 input; without one it is the current folder. What the rules are about:
