@@ -2,7 +2,10 @@ package funcs
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/rand"
 
@@ -31,11 +34,29 @@ func backupData(ctx context.Context, env *Env, a backupDataArgs) (Output, error)
 		return nil, err
 	}
 	at := container{ns, a.Pod, a.Container}
-	res, err := env.backup(ctx, at, repo, a.EncryptionKey, a.IncludePath)
+	res, err := env.backup(ctx, at, backupJob{repository: repo, givenKey: a.EncryptionKey, path: a.IncludePath, origin: env.originOf(a.Pod)})
 	if err != nil {
 		return nil, adviseSidecar(err)
 	}
 	return res.output(), nil
+}
+
+// originOf names where the data of a pod lives: its volumes, which stay when a pod is
+// replaced, or else the pod. Pods of one workload have the same paths, and in one
+// repository they must not be taken for each other.
+func (e *Env) originOf(pod string) string {
+	if _, w := e.workload(); w != nil && len(w.PersistentVolumeClaims[pod]) > 0 {
+		return strings.Join(slices.Sorted(maps.Keys(w.PersistentVolumeClaims[pod])), ",")
+	}
+	return pod
+}
+
+// backupJob says what to store and where.
+type backupJob struct {
+	repository
+	givenKey string
+	path     string
+	origin   string
 }
 
 // backedUp is what a backup gives.
@@ -45,16 +66,16 @@ type backedUp struct {
 }
 
 // backup stores a path of a container, under a tag of its own.
-func (e *Env) backup(ctx context.Context, at container, repo repository, givenKey, path string) (backedUp, error) {
-	key, err := e.keyForBackup(ctx, givenKey, repo, at)
+func (e *Env) backup(ctx context.Context, at container, job backupJob) (backedUp, error) {
+	key, err := e.keyForBackup(ctx, job.givenKey, job.repository, at)
 	if err != nil {
 		return backedUp{}, err
 	}
-	req := repo.request(agent.OpBackup)
-	req.Password, req.Path, req.Tag = key, path, rand.String(10)
+	req := job.request(agent.OpBackup)
+	req.Password, req.Path, req.Tag, req.Origin = key, job.path, rand.String(10), job.origin
 	res, err := e.moveData(ctx, at, req)
 	if err != nil {
-		return backedUp{}, e.explainKey(err, givenKey, repo)
+		return backedUp{}, e.explainKey(err, job.givenKey, job.repository)
 	}
 	made := backedUp{BackupResult: *res.Backup, tag: req.Tag}
 	e.logBackup(at, made)

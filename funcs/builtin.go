@@ -6,11 +6,32 @@ func Builtin() *Registry {
 	r := &Registry{}
 	for _, f := range []Func{
 		BackupData(),
+		BackupDataAll(),
+		BackupDataStats(),
+		BackupDataUsingKopiaServer(),
+		CheckRepository(),
+		CopyVolumeData(),
+		CreateCSISnapshot(),
+		CreateCSISnapshotStatic(),
+		DeleteCSISnapshot(),
+		DeleteCSISnapshotContent(),
+		DeleteData(),
+		DeleteDataAll(),
+		DeleteDataUsingKopiaServer(),
 		KubeExec(),
+		KubeExecAll(),
+		KubeOps(),
 		KubeTask(),
 		LocationDelete(),
+		MultiContainerRun(),
+		PrepareData(),
+		RestoreCSISnapshot(),
 		RestoreData(),
+		RestoreDataAll(),
+		RestoreDataUsingKopiaServer(),
 		ScaleWorkload(),
+		Wait(),
+		WaitV2(),
 	} {
 		r.Register(f)
 	}

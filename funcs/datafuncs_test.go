@@ -439,6 +439,8 @@ func TestDataFunctionsEmptyResult(t *testing.T) {
 	}{
 		{funcs.BackupData(), backupArgs("/x", nil)},
 		{funcs.RestoreData(), restoreArgs(funcs.Args{"backupIdentifier": "i"})},
+		{funcs.BackupDataStats(), deleteArgs(funcs.Args{"backupID": "i"})},
+		{funcs.DeleteData(), deleteArgs(funcs.Args{"backupID": "i", "reclaimSpace": true})},
 	} {
 		t.Run(tc.f.Name(), func(t *testing.T) {
 			d := newDataEnv(t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
@@ -45,6 +46,12 @@ func (e *Env) repositoryAt(prefix, namespace string, insecureTLS bool) (reposito
 		insecureTLS: insecureTLS,
 		namespace:   namespace,
 	}, nil
+}
+
+// of returns the repository of one of several pods.
+func (r repository) of(pod string) repository {
+	r.path = path.Join(r.path, pod)
+	return r
 }
 
 // request starts a request to the data mover.

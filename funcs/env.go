@@ -39,6 +39,14 @@ type Env struct {
 	// ServiceAccount is for pods in Namespace, when the function names none. Empty:
 	// the namespace's default. Pods in other namespaces always have the default.
 	ServiceAccount string
+	// SecurePods makes every generated pod run as the namespace's service account
+	// "default", whatever the function says, and without that account's token. It
+	// comes before podOverride, which can undo it. It is Kanister's
+	// SECURE_DEFAULTS_FOR_JOB_PODS.
+	SecurePods bool
+	// ToolsImage is the image of pods that move data, when the function names none.
+	// Empty: DefaultToolsImage.
+	ToolsImage string
 	// Patience says how long pods may take to start.
 	Patience kube.Patience
 	// Labels go onto all that the function creates, so that what a dead process
@@ -46,6 +54,9 @@ type Env struct {
 	// function is a phase of a run.
 	Labels map[string]string
 }
+
+// DefaultToolsImage is what `make image` builds.
+const DefaultToolsImage = "localhost/rescue-tools:dev"
 
 // Labels of what a phase creates: the ID of its run, and its own name.
 const (

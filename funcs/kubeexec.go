@@ -5,6 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rescuecue/rescue/funcs/kube"
 )
@@ -40,25 +45,85 @@ func execInPod(ctx context.Context, env *Env, opts ExecOptions) (Output, error) 
 	opts.Stdout, opts.Stderr = out, errs
 	err := env.Exec.Exec(ctx, opts)
 	errs.Flush()
-	result, err := out.result(err)
-	if err != nil {
-		return nil, execError(opts, err, &out.tail)
+	if err == nil {
+		result, err := out.result(nil)
+		return result, inContainer(opts, err)
 	}
-	return result, nil
+	if _, parseErr := out.Finish(); parseErr != nil { // the failure counts for more
+		env.Log.LogAttrs(ctx, slog.LevelDebug, "malformed output of a command that failed", append(from, slog.Any("error", parseErr))...)
+	}
+	return nil, env.explainExec(ctx, opts, err, out.tail.Lines())
 }
 
-// execError says where the command ran. Where it wrote no error output, the last
-// lines of its output tell more than its status.
-func execError(opts ExecOptions, err error, tail *kube.Tail) error {
-	where := opts.Namespace + "/" + opts.Pod
-	if opts.Container != "" {
-		where += ", container " + opts.Container
+// inContainer says where an error happened.
+func inContainer(opts ExecOptions, err error) error {
+	if err == nil {
+		return nil
 	}
+	return fmt.Errorf("%s: %w", opts.where(), err)
+}
+
+func (o ExecOptions) where() string {
+	if o.Container == "" {
+		return fmt.Sprintf("pod %s/%s", o.Namespace, o.Pod)
+	}
+	return fmt.Sprintf("pod %s/%s, container %s", o.Namespace, o.Pod, o.Container)
+}
+
+// explainExec says where the command ran, what it wrote at last, and how to go on.
+// Where it wrote no error output, the last lines of its output tell more than its
+// status.
+func (e *Env) explainExec(ctx context.Context, opts ExecOptions, err error, lines []string) error {
 	var exit *ExitError
-	if lines := tail.Lines(); errors.As(err, &exit) && exit.Stderr == "" && len(lines) > 0 {
-		return fmt.Errorf("pod %s: %w; the last lines of its output:%s", where, err, indent(lines))
+	if exited := errors.As(err, &exit); len(lines) > 0 && (!exited || exit.Stderr == "") {
+		err = fmt.Errorf("%w; the last lines of its output:%s", err, indent(lines))
 	}
-	return fmt.Errorf("pod %s: %w", where, err)
+	if hint := e.execAdvice(ctx, opts, err); hint != "" {
+		err = fmt.Errorf("%w\n%s", err, hint)
+	}
+	return inContainer(opts, err)
+}
+
+const (
+	// notStarted is how container runtimes say that there is no such program.
+	notStarted    = "unable to start container process"
+	adviceProgram = "to go on: check that the container has the program that the command names"
+)
+
+// execAdvice says what is known of the container where a command failed, and how to
+// go on.
+func (e *Env) execAdvice(ctx context.Context, opts ExecOptions, err error) string {
+	var exit *ExitError
+	switch {
+	case ctx.Err() != nil:
+		return "the command may still run in the container: Kubernetes has no way to stop it"
+	case strings.Contains(err.Error(), notStarted):
+		return adviceProgram
+	case !errors.As(err, &exit):
+		return e.stateOf(ctx, opts)
+	case exit.Code == 137:
+		return "the command was killed: " + e.stateOf(ctx, opts)
+	case exit.Code == 127:
+		return adviceProgram
+	case exit.Code == 126:
+		return "to go on: check that what the command names is a program, and may be executed"
+	}
+	return ""
+}
+
+// stateOf looks at the container in which a command could not be run.
+func (e *Env) stateOf(ctx context.Context, opts ExecOptions) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	pod, err := e.Kube.CoreV1().Pods(opts.Namespace).Get(ctx, opts.Pod, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Sprintf("there is no such pod (any more)\nto go on: one that replaced it has another name: take the names of pods "+
+			"from the action's object, or see `kubectl get pods -n %s`", opts.Namespace)
+	}
+	if err != nil {
+		return fmt.Sprintf("the pod cannot be looked at either: %v", err)
+	}
+	return fmt.Sprintf("%s\nto go on: see `kubectl describe pod -n %s %s`", kube.ExplainContainer(pod, opts.Container), opts.Namespace, opts.Pod)
 }
 
 // indent puts each line on a line of its own.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -112,6 +113,20 @@ func TestKubeTaskFails(t *testing.T) {
 			statuses: []corev1.PodStatus{funcstest.Ended(0, "container")},
 			want:     []string{"line 1", "must be a string"},
 		},
+		"no such program": {
+			log:      "sh: pg_dump: not found\n",
+			statuses: []corev1.PodStatus{funcstest.Ended(127, "container")},
+			want:     []string{"ended with status 127", "pg_dump: not found", "to go on: check that the image has the program"},
+		},
+		"killed": {
+			log:      "working\n",
+			statuses: []corev1.PodStatus{funcstest.Ended(137, "container")},
+			want:     []string{"ended with status 137", "    working", "to go on: the command was killed"},
+		},
+		"without a word": {
+			statuses: []corev1.PodStatus{funcstest.Ended(1, "container")},
+			want:     []string{"ended with status 1", "to go on: the command wrote nothing"},
+		},
 		"eviction": {
 			log:      "working\n",
 			statuses: []corev1.PodStatus{funcstest.Running("container"), evicted},
@@ -159,7 +174,7 @@ func TestKubeTaskCancelled(t *testing.T) {
 		cancel()
 	}()
 	_, err := funcs.KubeTask().Exec(ctx, env, funcs.Args{"image": "app:1", "command": []any{"x"}})
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "was stopped: container container runs") {
 		t.Errorf("error %v", err)
 	}
 	noPods(t, env)
@@ -216,6 +231,34 @@ func TestKubeTaskBadOverride(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			noPods(t, env)
+		})
+	}
+}
+
+// TestKubeTaskSecure: no token of a service account, unless the blueprint asks for one.
+func TestKubeTaskSecure(t *testing.T) {
+	for name, c := range map[string]struct {
+		secure   bool
+		override map[string]any
+		account  string
+		token    *bool
+	}{
+		"as ever":    {false, nil, "runner", nil},
+		"secure":     {true, nil, "default", new(false)},
+		"overridden": {true, map[string]any{"serviceAccountName": "mine", "automountServiceAccountToken": true}, "mine", new(true)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, client, _ := funcstest.NewEnv()
+			env.Logs, env.ServiceAccount, env.SecurePods = funcstest.Logs{}, "runner", c.secure
+			created := funcstest.Kubelet(t, client, funcstest.Ended(0, "container"))
+			_, err := funcs.KubeTask().Exec(t.Context(), env, funcs.Args{"image": "app:1", "command": []any{"x"}, "podOverride": c.override})
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec := created()[0].Spec
+			if diff := cmp.Diff(c.token, spec.AutomountServiceAccountToken); diff != "" || spec.ServiceAccountName != c.account {
+				t.Errorf("account %q, token %s", spec.ServiceAccountName, diff)
+			}
 		})
 	}
 }

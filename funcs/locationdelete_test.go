@@ -36,7 +36,6 @@ func TestLocationDelete(t *testing.T) {
 		{"nothing there", profile(dir), "none", "path=pre/none objects=0", ""},
 		{"everything", profile(dir), "/", "", "would mean everything"},
 		{"another location", profile(dir), "s3://bucket/a", "", "does not belong to a location of type filesystem"},
-		{"in a claim", profile(dir + "/none"), "a", "", "is in the claim backups"},
 		{"no profile", nil, "a", "", "LocationDelete needs a profile"},
 	}
 	for _, tt := range tests {

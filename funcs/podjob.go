@@ -2,7 +2,6 @@ package funcs
 
 import (
 	"context"
-	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -21,18 +20,31 @@ type podWishes struct {
 // function's podOverride, and loses against its podLabels and podAnnotations: that
 // is how Kanister has it.
 func (w podWishes) template(env *Env, prefix, namespace string, spec corev1.PodSpec) kube.PodTemplate {
-	var caller compat.Params
-	if env.Params != nil {
-		caller = *env.Params
-	}
+	caller := env.caller()
 	return kube.PodTemplate{
 		Prefix:      prefix,
 		Namespace:   env.namespaceOr(namespace),
-		Spec:        spec,
+		Spec:        env.secured(spec),
 		Overrides:   []map[string]any{w.PodOverride, caller.PodOverride},
 		Labels:      []map[string]string{caller.PodLabels, w.PodLabels, env.Labels},
 		Annotations: []map[string]string{caller.PodAnnotations, w.PodAnnotations},
 	}
+}
+
+// caller returns what the caller of the action asked for.
+func (e *Env) caller() compat.Params {
+	if e.Params == nil {
+		return compat.Params{}
+	}
+	return *e.Params
+}
+
+// secured takes the service account's token from a pod, if pods are to be secure.
+func (e *Env) secured(spec corev1.PodSpec) corev1.PodSpec {
+	if e.SecurePods {
+		spec.ServiceAccountName, spec.AutomountServiceAccountToken = "default", new(false)
+	}
+	return spec
 }
 
 // namespaceOr returns the namespace that was asked for, or else Rescue's own.
@@ -59,11 +71,20 @@ func (e *Env) pods() *kube.Runner {
 
 // runPod runs the pod to its end and returns what its container wrote as outputs.
 func runPod(ctx context.Context, env *Env, t kube.PodTemplate) (Output, error) {
+	out, err := watchPod(ctx, env, t)
+	if out == nil {
+		return nil, err
+	}
+	return out.result(err)
+}
+
+// watchPod runs the pod to its end and returns what its container wrote, nil if the
+// pod could not be made of the template.
+func watchPod(ctx context.Context, env *Env, t kube.PodTemplate) (*userOutput, error) {
 	pod, err := t.Build()
 	if err != nil {
 		return nil, err
 	}
-	out := newUserOutput(ctx, env.Log, slog.String("container", kube.MainContainer))
-	err = env.pods().Run(ctx, kube.Job{Pod: pod, Containers: []string{kube.MainContainer}}, out)
-	return out.result(err)
+	out := newPodOutput(ctx, env.Log, kube.MainContainer)
+	return out, env.pods().Run(ctx, kube.Job{Pod: pod, Containers: []string{kube.MainContainer}}, out)
 }

@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs/kube"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
@@ -51,16 +50,42 @@ func restoreData(ctx context.Context, env *Env, a restoreDataArgs) (Output, erro
 	if err != nil {
 		return nil, err
 	}
-	req := repo.request(agent.OpRestore)
-	req.Password = key
-	req.Snapshot = mover.Selector{ID: a.BackupIdentifier, Tag: a.BackupTag}
-	req.Target, req.SubPath = cmp.Or(a.RestorePath, "/"), a.BackupPath
-	return Output{}, env.inDataPod(ctx, a.podWishes, "restore-data-", ns, a.Image, volumes, func(ctx context.Context, at container) error {
-		res, err := env.moveData(ctx, at, req)
+	job := restoreJob{
+		repository: repo,
+		key:        key,
+		givenKey:   a.EncryptionKey,
+		volumes:    volumes,
+		from:       mover.Selector{ID: a.BackupIdentifier, Tag: a.BackupTag},
+		part:       a.BackupPath,
+		target:     cmp.Or(a.RestorePath, "/"),
+	}
+	return Output{}, env.restore(ctx, dataPod{podWishes: a.podWishes, prefix: "restore-data-", namespace: ns, image: a.Image}, job)
+}
+
+// restoreJob says what to restore, and which volumes, claim to path, to.
+type restoreJob struct {
+	repository
+	key, givenKey string
+	volumes       map[string]string
+	from          mover.Selector
+	part, target  string
+}
+
+// restore does it in a pod of its own.
+func (e *Env) restore(ctx context.Context, pod dataPod, job restoreJob) error {
+	req := job.request(agent.OpRestore)
+	req.Password, req.Snapshot = job.key, job.from
+	req.Target, req.SubPath = job.target, job.part
+	pod.mounts = make(map[string]kube.Mount, len(job.volumes))
+	for claim, path := range job.volumes {
+		pod.mounts[claim] = kube.Mount{Path: path}
+	}
+	return e.inDataPod(ctx, pod, func(ctx context.Context, at container) error {
+		res, err := e.moveData(ctx, at, req)
 		if err != nil {
-			return env.explainKey(err, a.EncryptionKey, repo)
+			return e.explainKey(err, job.givenKey, job.repository)
 		}
-		env.logRestore(res.Restore)
+		e.logRestore(res.Restore, job.volumes)
 		return nil
 	})
 }
@@ -95,69 +120,10 @@ func (e *Env) volumesToRestore(pod string, volumes map[string]string) (map[strin
 	return of, nil
 }
 
-// inDataPod calls use with the container of a pod that mounts the volumes, claim to
-// path, for writing, and the location's own volume if it has one.
-func (e *Env) inDataPod(ctx context.Context, w podWishes, prefix, namespace, image string, volumes map[string]string, use func(context.Context, container) error) error {
-	mounts, err := withLocation(volumes, e.Params.Profile.Location)
-	if err != nil {
-		return err
-	}
-	spec := kube.SingleContainer(image, agent.IdleCommand(), e.serviceAccountIn(namespace))
-	if err := kube.MountClaims(ctx, e.Kube, namespace, &spec, mounts); err != nil {
-		return err
-	}
-	pod, err := w.template(e, prefix, namespace, spec).Build()
-	if err != nil {
-		return err
-	}
-	job := kube.Job{Pod: pod, Containers: []string{kube.MainContainer}}
-	err = e.pods().With(ctx, job, func(ctx context.Context, pod *corev1.Pod) error {
-		return use(ctx, container{pod.Namespace, pod.Name, kube.MainContainer})
-	})
-	return adviseImage(err, image)
-}
-
-// withLocation adds the volume of a filesystem location, where the pods expect it.
-func withLocation(volumes map[string]string, l compat.Location) (map[string]kube.Mount, error) {
-	all := make(map[string]kube.Mount, len(volumes)+1)
-	for claim, path := range volumes {
-		all[claim] = kube.Mount{Path: path}
-	}
-	if l.Type != compat.LocationFilesystem || l.Claim == "" {
-		return all, nil
-	}
-	all[l.Claim] = kube.Mount{Path: l.Endpoint}
-	for claim, path := range volumes {
-		if claim == l.Claim {
-			return nil, fmt.Errorf("volume %s is the location of the backups, and cannot be restored to", claim)
-		}
-		if strings.TrimRight(path, "/") == strings.TrimRight(l.Endpoint, "/") {
-			return nil, fmt.Errorf("volume %s is mounted at %s, which is also the directory of the location", claim, path)
-		}
-	}
-	return all, nil
-}
-
-func (e *Env) logRestore(r *mover.RestoreResult) {
-	e.Log.Info("restored", "path", r.Path, "files", r.FileCount, "size", formatSize(r.Size), "snapshot", r.SnapshotID)
+func (e *Env) logRestore(r *mover.RestoreResult, volumes map[string]string) {
+	e.Log.Info("restored", "path", r.Path, "volumes", strings.Join(slices.Sorted(maps.Keys(volumes)), ","), "files", r.FileCount, "size", formatSize(r.Size), "snapshot", r.SnapshotID)
 	if r.Unapplied > 0 {
 		e.Log.Warn("some owners, permissions or times could not be set, because the pod's user lacks the rights: "+
 			"give the pod another user with podOverride if the application needs them", "count", r.Unapplied)
 	}
-}
-
-// adviseImage tells what to do about an image without the data mover, which shows
-// when the pod's command cannot be started.
-func adviseImage(err error, image string) error {
-	var pod *kube.PodError
-	started := mover.CodeOf(err) == mover.CodeNoProgram
-	if errors.As(err, &pod) && strings.Contains(pod.Message, "executable file not found") {
-		started = true
-	}
-	if !started {
-		return err
-	}
-	return &mover.Error{Code: mover.CodeNoProgram, Text: fmt.Sprintf(
-		"the image %s has no program `rescue`, which moves the data: give Rescue's tools image as the argument image. "+
-			"(This version cannot yet use the kopia program of Kanister's tools image.)", image), Err: err}
 }

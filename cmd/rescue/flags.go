@@ -18,6 +18,7 @@ type runFlags struct {
 	statefulSet, deployment, deploymentConfig, pvc, namespace, object string
 
 	profile    string
+	server     string
 	secrets    []string
 	configMaps []string
 	options    []string
@@ -42,6 +43,7 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.namespace, "namespace", "", "work on the Namespace `NAME`")
 	fs.StringVar(&f.object, "object", "", "work on any object, `GROUP/VERSION/RESOURCE/NAMESPACE/NAME`; leave out GROUP for core resources")
 	fs.StringVar(&f.profile, "profile", "", "where backups are kept: a Profile `[NAMESPACE/]NAME` of the cluster, or a file with a Profile and the Secrets it names")
+	fs.StringVar(&f.server, "repository-server", "", "where the functions for Kopia servers keep backups: a RepositoryServer `[NAMESPACE/]NAME` of the cluster")
 	fs.StringArrayVar(&f.secrets, "secret", nil, "give the action a Secret, `KEY=NAMESPACE/NAME`; may be repeated")
 	fs.StringArrayVar(&f.configMaps, "config-map", nil, "give the action a ConfigMap, `KEY=NAMESPACE/NAME`; may be repeated")
 	fs.StringArrayVar(&f.options, "option", nil, "give the action an option, `KEY=VALUE`; may be repeated")

@@ -22,6 +22,6 @@ func main() {
 	}
 	streams := cli.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	root := cli.Root(streams)
-	root.AddCommand(runCommand(streams), moverCommand(streams), kandoCommand(streams))
+	root.AddCommand(runCommand(streams), moverCommand(streams), kandoCommand(streams), repositoryServerCommand(streams))
 	os.Exit(cli.Execute(root, streams, os.Args[1:]))
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/signal"
 	"strings"
@@ -160,7 +161,20 @@ func actionOf(path string) (compat.ActionSpec, error) {
 	if set.Spec == nil || len(set.Spec.Actions) != 1 {
 		return compat.ActionSpec{}, failed(fmt.Errorf("%s: this version of rescue runs ActionSets with one action", path))
 	}
-	return set.Spec.Actions[0], nil
+	return withJob(set.Spec.Actions[0], set.Metadata.Labels), nil
+}
+
+// withJob hands the ActionSet's label of its job on to the pods, by which people find
+// them. Where the action asks for another, that one stays.
+func withJob(spec compat.ActionSpec, labels map[string]string) compat.ActionSpec {
+	if id := labels[compat.JobLabel]; id != "" && spec.PodLabels[compat.JobLabel] == "" {
+		spec.PodLabels = maps.Clone(spec.PodLabels)
+		if spec.PodLabels == nil {
+			spec.PodLabels = map[string]string{}
+		}
+		spec.PodLabels[compat.JobLabel] = id
+	}
+	return spec
 }
 
 // load checks the blueprint, and reads it.
@@ -270,6 +284,9 @@ func (f *runFlags) params(ctx context.Context, s *session, spec compat.ActionSpe
 	params.PodOverride, params.PodLabels, params.PodAnnotations = spec.PodOverride, spec.PodLabels, spec.PodAnnotations
 	params.Time = s.env.Clock().UTC().Format(time.RFC3339Nano)
 	params.Profile = s.profile
+	if params.RepositoryServer, err = f.repositoryServer(ctx, s.env, spec.RepositoryServer); err != nil {
+		return nil, err
+	}
 	switch {
 	case f.profile != "":
 		params.Profile, err = profileOf(ctx, s.env, f.profile)
@@ -294,11 +311,12 @@ func names(refs map[string]compat.ObjectReference) map[string]compat.NamespacedN
 // requestJSON is what the journal keeps of how the run was asked for.
 func (f *runFlags) requestJSON(spec compat.ActionSpec) (json.RawMessage, error) {
 	return json.Marshal(struct {
-		BlueprintFile string            `json:"blueprintFile"`
-		Profile       string            `json:"profile,omitempty"`
-		Session       sessionFlags      `json:"session"`
-		Action        compat.ActionSpec `json:"action"`
-	}{f.blueprint, f.profile, f.session, spec})
+		BlueprintFile    string            `json:"blueprintFile"`
+		Profile          string            `json:"profile,omitempty"`
+		RepositoryServer string            `json:"repositoryServer,omitempty"`
+		Session          sessionFlags      `json:"session"`
+		Action           compat.ActionSpec `json:"action"`
+	}{f.blueprint, f.profile, f.server, f.session, spec})
 }
 
 // announce tells of each phase as it starts and ends.

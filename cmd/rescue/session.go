@@ -30,6 +30,8 @@ type sessionFlags struct {
 	Context        string   `json:"context,omitempty"`
 	WorkNamespace  string   `json:"workNamespace,omitempty"`
 	ServiceAccount string   `json:"serviceAccount,omitempty"`
+	SecurePods     bool     `json:"securePods,omitempty"`
+	ToolsImage     string   `json:"toolsImage,omitempty"`
 	StateDir       string   `json:"stateDir"`
 }
 
@@ -41,6 +43,8 @@ func (f *sessionFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Context, "context", "", "`NAME` of the kubeconfig's context")
 	fs.StringVar(&f.WorkNamespace, "work-namespace", "", "`NAMESPACE` for pods that name none (default: that of the kubeconfig's context)")
 	fs.StringVar(&f.ServiceAccount, "service-account", "", "`NAME` of the service account for pods in the work namespace (default: the namespace's own)")
+	fs.BoolVar(&f.SecurePods, "secure-pods", os.Getenv("SECURE_DEFAULTS_FOR_JOB_PODS") == "true", "give generated pods the service account named default, without its token (default: true if $SECURE_DEFAULTS_FOR_JOB_PODS is \"true\")")
+	fs.StringVar(&f.ToolsImage, "tools-image", "", "`IMAGE` of pods that move data, where the phase names none (default "+funcs.DefaultToolsImage+")")
 	fs.StringVar(&f.StateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
 }
 
@@ -77,6 +81,8 @@ func (f *sessionFlags) open(ctx context.Context, talk io.Writer) (*session, erro
 		Log:            slog.New(newLineHandler(talk)),
 		Namespace:      f.WorkNamespace,
 		ServiceAccount: f.ServiceAccount,
+		SecurePods:     f.SecurePods,
+		ToolsImage:     f.ToolsImage,
 	}
 	switch f.Runtime {
 	case "cluster":

@@ -29,7 +29,7 @@ func moverCommand(streams cli.Streams) *cobra.Command {
 func kandoCommand(streams cli.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:                "kando",
-		Short:              "Kanister's tool for a blueprint's scripts: output, location push, pull and delete",
+		Short:              "Kanister's tool for a blueprint's scripts: output, location, chronicle",
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())

@@ -40,21 +40,25 @@ func newCommand() *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().StringP("verbosity", "v", "warn", "taken for Kanister's sake; kando prints errors only")
-	root.AddCommand(newOutput(), newLocation())
-	for _, name := range []string{"chronicle", "process", "stream"} {
-		root.AddCommand(notSupported(name))
+	root.AddCommand(newOutput(), newLocation(), newChronicle())
+	for _, other := range []struct{ name, advice string }{
+		{"process", "start the program as a container of its own, or in the background of the script"},
+		{"stream", "use location push with a profile of the type kopia, or with --repository-server"},
+	} {
+		root.AddCommand(notSupported(other.name, other.advice))
 	}
 	return root
 }
 
-// notSupported is a command of Kanister's that is not here.
-func notSupported(name string) *cobra.Command {
+// notSupported is a command of Kanister's that is not here. Kanister's own programs
+// call it, no script of a blueprint is known to.
+func notSupported(name, advice string) *cobra.Command {
 	return &cobra.Command{
 		Use:                name,
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(*cobra.Command, []string) error {
-			return fmt.Errorf("%s is a command of Kanister's kando that rescue does not support", name)
+			return fmt.Errorf("%s is a command of Kanister's kando that rescue does not support: %s", name, advice)
 		},
 	}
 }

@@ -190,13 +190,15 @@ func TestMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := `{"Location":{"type":"kopia","endpoint":"https://127.0.0.1:1"},"Credential":{"Type":"kopia",
+		"KopiaServerSecret":{"Username":"u","Hostname":"h","Password":"hunter2","Cert":"hunter2"}}}`
 	tests := []struct {
 		name string
 		args []string
 		err  string
 	}{
 		{"no profile", []string{"location", "pull", "-s", "x", "-"}, "--profile is missing"},
-		{"two profiles", []string{"location", "pull", "-s", "x", "-p", p, "--profile-file", "f", "-"}, "not both"},
+		{"two profiles", []string{"location", "pull", "-s", "x", "-p", p, "--profile-file", "f", "-"}, "give one of --profile, --profile-file"},
 		{"no such file", []string{"location", "pull", "-s", "x", "--profile-file", "/no/such", "-"}, "no such file"},
 		{"null", []string{"location", "delete", "-s", "x", "-p", "null"}, "the profile is null"},
 		{"not JSON", []string{"location", "delete", "-s", "x", "-p", "{hunter2}"}, "not valid JSON"},
@@ -204,12 +206,23 @@ func TestMistakes(t *testing.T) {
 		{"path of everything", []string{"location", "delete", "-p", p, "-s", "/"}, "the path is empty"},
 		{"path out of it", []string{"location", "delete", "-p", p, "-s", "../x"}, ".. is not allowed"},
 		{"location", []string{"location", "delete", "-p", string(gcs), "-s", "x"}, "locations of type gcs are not supported"},
-		{"snapshot", []string{"location", "pull", "-p", p, "-s", "x", "-k", "{}", "-"}, "are not supported; leave --kopia-snapshot"},
-		{"server", []string{"location", "push", "-r", "{}", "-s", "x", "-"}, "are not supported; leave --kopia-snapshot"},
+		{"snapshot of objects", []string{"location", "pull", "-p", p, "-s", "x", "-k", "{}", "-"}, "--kopia-snapshot names a snapshot of a Kopia repository server, and the location is of the type filesystem"},
+		{"profile and server", []string{"location", "push", "-p", p, "-r", "{}", "-s", "x", "-"}, "give one of --profile"},
+		{"host of a profile", []string{"location", "push", "-p", p, "-c", "h", "-s", "x", "-"}, "belongs to --repository-server"},
+		{"null server", []string{"location", "push", "-r", "null", "-s", "x", "-"}, "the action runs without one"},
+		{"server without users", []string{"location", "push", "-r", "{}", "-s", "x", "-"}, "its user access secret is empty"},
+		{"server without a certificate", []string{"location", "push", "-p", server, "-s", "x", "-"}, "is not in PEM form"},
+		{"bad snapshot", []string{"location", "pull", "-p", server, "-s", "x", "-k", "abc", "-"}, "--kopia-snapshot: invalid character"},
+		{"snapshot without ID", []string{"location", "pull", "-p", server, "-s", "x", "-k", `{"logicalSize":1}`, "-"}, "it has no id"},
+		{"directory as an object", []string{"location", "push", "-p", p, "-s", "x", os.TempDir()}, "is a directory, and this location keeps single objects; write tar"},
 		{"output name", []string{"location", "push", "-p", p, "-s", "x", "-o", "a-b", "-"}, "--output-name: output key"},
 		{"no source", []string{"location", "push", "-p", p, "-s", "x"}, "accepts 1 arg(s), received 0"},
 		{"no such source", []string{"location", "push", "-p", p, "-s", "x", "/no/such"}, "no such file"},
-		{"chronicle", []string{"chronicle", "push", "-f", "1m", "ls"}, "chronicle is a command of Kanister's kando that rescue does not support"},
+		{"process", []string{"process", "server", "-a", "/tmp/x"}, "process is a command of Kanister's kando that rescue does not support: start the program"},
+		{"stream", []string{"stream", "push", "x"}, "use location push"},
+		{"chronicle without files", []string{"chronicle", "push", "ls"}, "--profile-path and --artifact-path are needed"},
+		{"chronicle too often", []string{"chronicle", "push", "-f", "0s", "-p", "x", "-s", "x", "ls"}, "0s is no time to wait"},
+		{"no chronicle", []string{"chronicle", "pull", "-p", p, "-s", "x", "-"}, "chronicle pre/x: no such object"},
 		{"unknown command", []string{"locaton"}, `unknown command "locaton"`},
 		{"unknown flag", []string{"location", "push", "--pth", "x"}, "unknown flag: --pth"},
 	}

@@ -1,12 +1,12 @@
 package kando
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"github.com/rescuecue/rescue/funcs/store"
 )
 
 func newPull(f *locationFlags) *cobra.Command {
@@ -15,21 +15,20 @@ func newPull(f *locationFlags) *cobra.Command {
 		Short: "Download to a file, or to standard output",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.use(cmd.Context(), func(s store.Store, key string) error {
-				return pull(cmd, s, key, args[0])
+			return f.use(cmd, func(ctx context.Context, p place) error {
+				return p.pull(ctx, args[0], cmd.OutOrStdout())
 			})
 		},
 	})
 }
 
-func pull(cmd *cobra.Command, s store.Store, key, target string) error {
-	if target == "-" {
-		_, err := s.Get(cmd.Context(), key, cmd.OutOrStdout())
-		return err
+// writeTo hands standard output or a file to write.
+func writeTo(target string, stdout io.Writer, write func(io.Writer) error) error {
+	if target == stdio {
+		return write(stdout)
 	}
 	out := &lazyFile{name: target}
-	_, err := s.Get(cmd.Context(), key, out)
-	return out.finish(err)
+	return out.finish(write(out))
 }
 
 // lazyFile is made when the first byte arrives, so that an object that does not

@@ -1,7 +1,10 @@
 package kube
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,11 +38,71 @@ func (e *PodError) Error() string {
 	if len(e.Log) > 0 {
 		fmt.Fprintf(&b, "\nthe last lines of its log:\n    %s", strings.Join(e.Log, "\n    "))
 	}
-	if hint := advice[e.Reason]; hint != "" {
+	if hint := e.advice(); hint != "" {
 		fmt.Fprintf(&b, "\nto go on: %s", hint)
 	}
 	return b.String()
 }
+
+// ByCommand tells whether nothing but the container's own command made it fail: it
+// ran, and ended with a status other than 0.
+func (e *PodError) ByCommand() bool {
+	return e.Exited && (e.Reason == "Error" || e.Reason == "")
+}
+
+// PodErrors returns the *PodErrors that err is made of.
+func PodErrors(err error) []*PodError {
+	switch e := err.(type) {
+	case *PodError:
+		return []*PodError{e}
+	case interface{ Unwrap() []error }:
+		var all []*PodError
+		for _, part := range e.Unwrap() {
+			all = append(all, PodErrors(part)...)
+		}
+		return all
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return PodErrors(inner)
+	}
+	return nil
+}
+
+func isPodError(err error) bool { return len(PodErrors(err)) > 0 }
+
+// exited tells whether err says that a container ended badly.
+func exited(err error) bool {
+	return slices.ContainsFunc(PodErrors(err), func(e *PodError) bool { return e.Exited })
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// advice says how to go on, if that is not plain from the command's own words.
+func (e *PodError) advice() string {
+	switch {
+	case e.Reason == "Evicted" && strings.Contains(e.Message, "EmptyDir"):
+		return "raise the size limit of the volume: sharedVolumeSizeLimit, or sizeLimit in podOverride"
+	case !e.ByCommand():
+		return advice[e.Reason]
+	case e.ExitCode == 127:
+		return "check that the image has the program that the script calls"
+	case e.ExitCode == 126:
+		return "check that the file which the script calls is a program, and may be executed"
+	case e.ExitCode == statusKilled:
+		return "the command was killed: if it was by the node, give the container a higher memory limit with resources in podOverride"
+	case len(e.Log) == 0:
+		return "the command wrote nothing: let a shell run it with -x, which shows what it does"
+	}
+	return ""
+}
+
+// Statuses of a command that a signal ended, as shells count them.
+const (
+	statusKilled     = 128 + 9
+	statusBrokenPipe = 128 + 13
+)
 
 // what is the reason, with the exit status where there is one.
 func (e *PodError) what() string {

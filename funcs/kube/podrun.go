@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +22,9 @@ const (
 	// lostLimit after the pod was lost in another way: its container may go on.
 	drainLimit = 10 * time.Second
 	lostLimit  = time.Second
+	// settleLimit is how long the other containers of a job may go on when one of
+	// them has failed.
+	settleLimit = 2 * time.Second
 )
 
 // LogFollower writes the log of a container to w, from its first line until the
@@ -42,15 +47,22 @@ type Runner struct {
 type Job struct {
 	Pod        *corev1.Pod
 	Containers []string
+	// Logs take the logs of the other containers, by name, each from a goroutine of
+	// its own. Those of init containers come when the containers have started.
+	Logs map[string]io.Writer
 }
 
 // Run makes the pod, copies the job's log to out as it comes, waits until the work
-// is done, and removes the pod, whatever happened. A failed pod gives a *PodError.
-// Its Log is empty for the container that out has seen.
+// is done, and removes the pod, whatever happened.
+//
+// A failed pod gives a *PodError for each container that failed, see PodErrors. When
+// one container fails, the others have a moment to end and are then stopped: they
+// may wait for something that it will never send. The Log of an error is empty for
+// containers whose log the caller has seen.
 func (r *Runner) Run(ctx context.Context, job Job, out io.Writer) error {
 	return r.hold(ctx, job, func(ctx context.Context, s *session) error {
 		err := s.runToEnd(ctx, out)
-		return s.explain(ctx, err, job.Containers[0])
+		return s.explain(ctx, err, append(slices.Collect(maps.Keys(job.Logs)), job.Containers[0])...)
 	})
 }
 
@@ -60,7 +72,7 @@ func (r *Runner) Run(ctx context.Context, job Job, out io.Writer) error {
 func (r *Runner) With(ctx context.Context, job Job, use func(ctx context.Context, pod *corev1.Pod) error) error {
 	return r.hold(ctx, job, func(ctx context.Context, s *session) error {
 		err := s.guard(ctx, use)
-		return s.explain(ctx, err, "")
+		return s.explain(ctx, err)
 	})
 }
 
@@ -74,7 +86,7 @@ func (r *Runner) hold(ctx context.Context, job Job, use func(context.Context, *s
 	defer s.remove(ctx)
 	r.Log.Debug("pod created", "namespace", pod.Namespace, "pod", pod.Name)
 	if s.last, err = r.Started(ctx, pod, job); err != nil {
-		return s.explain(ctx, err, "")
+		return s.explain(ctx, err)
 	}
 	return use(ctx, s)
 }
@@ -147,20 +159,25 @@ func (r *Runner) await(ctx context.Context, pod *corev1.Pod, job Job, enough fun
 		}
 		return false, nil
 	})
-	return last, verdict(ctx, waitCtx, last, err)
+	return last, verdict(ctx, waitCtx, last, job, err)
 }
 
 // verdict finds the cause of an error of Follow.
-func verdict(ctx, waitCtx context.Context, pod *corev1.Pod, err error) error {
+func verdict(ctx, waitCtx context.Context, pod *corev1.Pod, job Job, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return stopped(ctx, pod, job)
 	case errors.Is(err, ErrDeleted):
 		return deleted(pod)
 	case waitCtx.Err() != nil:
 		return context.Cause(waitCtx)
 	}
 	return err
+}
+
+// stopped is the error of a wait that the caller ended: what the pod was doing.
+func stopped(ctx context.Context, pod *corev1.Pod, job Job) error {
+	return fmt.Errorf("pod %s/%s was stopped: %s: %w", pod.Namespace, pod.Name, lastSeen(pod, job.Containers), ctx.Err())
 }

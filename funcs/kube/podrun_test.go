@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -129,22 +130,106 @@ func TestRunGrace(t *testing.T) {
 	}
 }
 
-// TestRunSecondContainerFails: the log is of the first container, the error of the
-// second has that one's log, without outputs.
-func TestRunSecondContainerFails(t *testing.T) {
-	cl := newCluster(t, status(corev1.PodRunning, running("output"), running("background")),
-		status(corev1.PodRunning, running("output"), ended("background", 5, "Error")))
-	logs := textLogs{"output": "waiting\n", "background": "disk full\n###Phase-output###: {\"key\":\"k\",\"value\":\"secret\"}\n"}
-	var out bytes.Buffer
-	err := cl.runner(logs).Run(t.Context(), job("output", "background"), &out)
-	if err == nil || !strings.Contains(err.Error(), "container background: ended with status 5") ||
-		!strings.Contains(err.Error(), "disk full") || strings.Contains(err.Error(), "secret") {
-		t.Errorf("error %v", err)
+// pipeLogs are the logs of containers; the log of one that waits at a pipe only ends
+// with its reader.
+type pipeLogs struct {
+	textLogs
+	waits string
+}
+
+func (l pipeLogs) Follow(ctx context.Context, namespace, pod, container string, w io.Writer) error {
+	if err := l.textLogs.Follow(ctx, namespace, pod, container, w); err != nil || container != l.waits {
+		return err
 	}
-	if cl.left(t) != 0 {
-		t.Error("the pod is left")
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestRunOneOfTwoFails: the other container would wait for ever. Logs that are not
+// read as they come are read for the error, without outputs.
+func TestRunOneOfTwoFails(t *testing.T) {
+	both := status(corev1.PodRunning, running("output"), running("background"))
+	const disk = "disk full\n###Phase-output###: {\"key\":\"k\",\"value\":\"secret\"}\n"
+	for name, c := range map[string]struct {
+		then  corev1.PodStatus
+		waits string
+		want  string
+	}{
+		"the second": {
+			status(corev1.PodRunning, running("output"), ended("background", 5, "Error")), "output",
+			"container background: ended with status 5\nthe last lines of its log:\n    disk full",
+		},
+		"the first": {
+			status(corev1.PodRunning, ended("output", 3, "Error"), running("background")), "background",
+			"container output: ended with status 3",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // waiting takes no time
+				cl := newCluster(t, both, c.then)
+				start := time.Now()
+				var out bytes.Buffer
+				err := cl.runner(pipeLogs{textLogs{"output": "reading\n", "background": disk}, c.waits}).Run(t.Context(), job("output", "background"), &out)
+				if failed := PodErrors(err); len(failed) != 1 || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+					t.Errorf("error %v", err)
+				}
+				if took := time.Since(start); took > 2*settleLimit || out.String() != "reading\n" || cl.left(t) != 0 {
+					t.Errorf("it took %s, output %q, %d pods left", took, out.String(), cl.left(t))
+				}
+			})
+		})
 	}
 }
+
+// TestRunBothFail: the error that came first is told first, whichever was seen first.
+func TestRunBothFail(t *testing.T) {
+	at := func(s corev1.ContainerStatus, second int64) corev1.ContainerStatus {
+		s.State.Terminated.FinishedAt = metav1.Unix(second, 0)
+		return s
+	}
+	synctest.Test(t, func(t *testing.T) {
+		cl := newCluster(t, status(corev1.PodRunning, running("output"), running("background")),
+			status(corev1.PodRunning, at(ended("output", 4, "Error"), 9), running("background")),
+			status(corev1.PodRunning, at(ended("output", 4, "Error"), 9), at(ended("background", 5, "OOMKilled"), 8)))
+		err := cl.runner(textLogs{}).Run(t.Context(), job("output", "background"), io.Discard)
+		failed := PodErrors(err)
+		if len(failed) != 2 || failed[0].Container != "background" || failed[1].Container != "output" {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// TestRunLogs: the logs of all containers go where they should; that one of a
+// container without outputs cannot be read harms nobody.
+func TestRunLogs(t *testing.T) {
+	all := status(corev1.PodSucceeded, ended("output", 0, "Completed"), ended("background", 0, "Completed"))
+	all.InitContainerStatuses = []corev1.ContainerStatus{ended("init", 0, "Completed")}
+	cl := newCluster(t, all)
+	var out, background, prepare bytes.Buffer
+	j := job("output", "background")
+	j.Logs = map[string]io.Writer{"init": &prepare, "background": &background}
+	logs := textLogs{"output": "taken\n", "background": "made\n", "init": "ready\n"}
+	if err := cl.runner(logs).Run(t.Context(), j, &out); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String() + background.String() + prepare.String(); got != "taken\nmade\nready\n" {
+		t.Errorf("logs %q", got)
+	}
+	var warned bytes.Buffer
+	r := cl.runner(logs)
+	r.Log = slog.New(slog.NewTextHandler(&warned, nil))
+	j.Logs = map[string]io.Writer{"background": brokenWriter{}}
+	if err := r.Run(t.Context(), j, &out); err != nil || !strings.Contains(warned.String(), "container=background error=\"no room\"") {
+		t.Errorf("error %v, log:\n%s", err, &warned)
+	}
+	if err := r.Run(t.Context(), j, brokenWriter{}); err == nil || !strings.Contains(err.Error(), "no room") || cl.left(t) != 0 {
+		t.Errorf("without the job's log: error %v, %d pods left", err, cl.left(t))
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no room") }
 
 func TestWith(t *testing.T) {
 	up := status(corev1.PodRunning, running("main"))

@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -103,6 +105,49 @@ func exitError(pod *corev1.Pod, c *corev1.ContainerStatus) *PodError {
 		e.Reason, e.Message = pod.Status.Reason, pod.Status.Message
 	}
 	return e
+}
+
+// failures describes all containers of a job that ended badly, in the order of their
+// ends. One that ended at the same time as another, because nobody read what it
+// wrote, comes behind it.
+func failures(pod *corev1.Pod, job []string) []error {
+	type failure struct {
+		at  time.Time
+		err *PodError
+	}
+	var all []failure
+	for _, name := range job {
+		c := containerStatus(pod.Status.ContainerStatuses, name)
+		if c != nil && hasEnded(pod, c) && c.State.Terminated.ExitCode != 0 {
+			all = append(all, failure{c.State.Terminated.FinishedAt.Time, exitError(pod, c)})
+		}
+	}
+	if len(all) > 1 && pod.Status.Reason != "" {
+		all = all[:1] // the whole pod was evicted: one cause, once
+	}
+	slices.SortStableFunc(all, func(a, b failure) int {
+		return cmp.Or(a.at.Compare(b.at), brokenPipe(a.err)-brokenPipe(b.err))
+	})
+	errs := make([]error, len(all))
+	for i, f := range all {
+		errs[i] = f.err
+	}
+	return errs
+}
+
+func brokenPipe(e *PodError) int {
+	if e.ExitCode == statusBrokenPipe {
+		return 1
+	}
+	return 0
+}
+
+// runningOf lists the containers of a job that have not ended.
+func runningOf(pod *corev1.Pod, job []string) []string {
+	return slices.DeleteFunc(slices.Clone(job), func(name string) bool {
+		ended, _ := ContainerEnded(pod, name)
+		return ended
+	})
 }
 
 // trouble finds what keeps a pod from starting.

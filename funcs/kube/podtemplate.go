@@ -18,9 +18,10 @@ const (
 	// MainContainer is the name of the generated container; a podOverride that
 	// means it has to use this name.
 	MainContainer = "container"
-	// LabelCreatedBy is on every pod, with the value CreatedBy.
+	// LabelCreatedBy is on every pod, with the value CreatedBy: Kanister's, because
+	// network policies and exceptions from pod security go by it.
 	LabelCreatedBy = "createdBy"
-	CreatedBy      = "rescue"
+	CreatedBy      = "kanister"
 )
 
 // PodTemplate says what pod to make.

@@ -26,37 +26,47 @@ type session struct {
 	last *corev1.Pod // the last known state
 }
 
-// runToEnd copies the job's log to out until the work is done.
+// runToEnd copies the logs of the job until the work is done.
 func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 	workCtx, abort := context.WithCancel(ctx)
 	defer abort()
-	logCtx, stopLog := context.WithCancel(workCtx)
-	defer stopLog()
-	logs := make(chan error, 1)
+	// Without the job's log the outputs are lost: no use in going on.
+	logs := s.copyLogs(workCtx, out, abort)
 	pod := s.last
-	go func() {
-		err := s.Logs.Follow(logCtx, pod.Namespace, pod.Name, s.job.Containers[0], out)
-		if err != nil {
-			abort() // without its log, the outputs are lost: no use in going on
-		}
-		logs <- err
-	}()
 	var err error
 	s.last, err = s.Ended(workCtx, pod, s.job)
-	if err != nil {
-		drain := time.AfterFunc(drainTime(err), stopLog)
-		defer drain.Stop()
-	}
-	logErr := <-logs
+	err = s.settle(workCtx, err)
+	logErr := logs.finish(s.last, err)
 	switch {
 	case isPodError(err):
 		return err
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return stopped(ctx, s.last, s.job)
 	case err != nil && !errors.Is(err, context.Canceled):
 		return err // the log then only broke off because the pod was lost
 	case logErr != nil:
 		return fmt.Errorf("log of pod %s/%s: %w", pod.Namespace, pod.Name, logErr)
+	}
+	return err
+}
+
+// settle gives the other containers a moment to end when one has failed: the first
+// failure that is seen may be but the consequence of another. It returns the errors
+// of all that failed.
+func (s *session) settle(ctx context.Context, err error) error {
+	if len(s.job.Containers) == 1 || !exited(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	s.last, _ = Follow(ctx, s.Client.CoreV1().Pods(s.last.Namespace), s.last, func(p *corev1.Pod) (bool, error) {
+		return len(runningOf(p, s.job.Containers)) == 0, nil
+	}) // how the waiting ended does not matter: the job has failed anyway
+	for _, name := range runningOf(s.last, s.job.Containers) {
+		s.Log.Warn("the container is stopped, because another one of the pod has failed", "pod", s.last.Name, "container", name)
+	}
+	if all := failures(s.last, s.job.Containers); len(all) > 0 {
+		return errors.Join(all...)
 	}
 	return err
 }
@@ -90,33 +100,31 @@ func (s *session) guard(ctx context.Context, use func(context.Context, *corev1.P
 	return errors.Join(lost, err)
 }
 
-// explain adds the log's last lines to a *PodError, unless it is about the
-// container whose log the caller has seen.
-func (s *session) explain(ctx context.Context, err error, seen string) error {
-	var e *PodError
-	if !errors.As(err, &e) || !e.Exited || e.Container == seen {
-		return err
-	}
+// explain adds the log's last lines to each *PodError, unless it is about a container
+// whose log the caller has seen.
+func (s *session) explain(ctx context.Context, err error, seen ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, drainLimit)
 	defer cancel()
-	var tail Tail
-	text := phaseoutput.NewParser(tail.Add) // without outputs: they may be secrets
-	if logErr := s.Logs.Follow(ctx, e.Namespace, e.Pod, e.Container, text); logErr != nil {
-		s.Log.Debug("no log for the error", "pod", e.Pod, "container", e.Container, "error", logErr)
+	for _, e := range PodErrors(err) {
+		if e.Exited && !slices.Contains(seen, e.Container) {
+			e.Log = s.endOfLog(ctx, e)
+		}
 	}
-	if _, parseErr := text.Finish(); parseErr != nil {
-		s.Log.Debug("malformed output", "pod", e.Pod, "container", e.Container, "error", parseErr)
-	}
-	e.Log = tail.Lines()
 	return err
 }
 
-// drainTime is how long the log is read after err.
-func drainTime(err error) time.Duration {
-	if e := (*PodError)(nil); errors.As(err, &e) && e.Exited {
-		return drainLimit
+// endOfLog reads the last lines of a container's log, without outputs: they may be
+// secrets.
+func (s *session) endOfLog(ctx context.Context, of *PodError) []string {
+	var tail Tail
+	text := phaseoutput.NewParser(tail.Add)
+	if err := s.Logs.Follow(ctx, of.Namespace, of.Pod, of.Container, text); err != nil {
+		s.Log.Debug("no log for the error", "pod", of.Pod, "container", of.Container, "error", err)
 	}
-	return lostLimit
+	if _, err := text.Finish(); err != nil {
+		s.Log.Debug("malformed output", "pod", of.Pod, "container", of.Container, "error", err)
+	}
+	return tail.Lines()
 }
 
 // remove deletes the pod, and waits until containers that still run are gone, so
@@ -166,9 +174,4 @@ func atRest(pod *corev1.Pod) bool {
 	}
 	return len(pod.Status.ContainerStatuses) > 0 && !slices.ContainsFunc(pod.Status.ContainerStatuses,
 		func(c corev1.ContainerStatus) bool { return c.State.Terminated == nil })
-}
-
-func isPodError(err error) bool {
-	var e *PodError
-	return errors.As(err, &e)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,8 +48,13 @@ type workload struct {
 	settled func(n int32) string
 	// stuck is why it will never be, "" if it may.
 	stuck string
+	// failure is why its controller cannot make pods, as its status says; "" if it
+	// can.
+	failure string
 	// revision is the present revision, where the kind has them.
 	revision string
+	// grace is how long its pods may take to end.
+	grace time.Duration
 }
 
 // workloads works on one kind.
@@ -123,6 +129,7 @@ func fromDeployment(d *appsv1.Deployment) (*workload, error) {
 		replicas:    orOne(d.Spec.Replicas),
 		selector:    d.Spec.Selector,
 		revision:    d.Annotations[deploymentRevision],
+		grace:       graceOf(&d.Spec.Template),
 	}
 	w.settled = func(n int32) string {
 		s := d.Status
@@ -132,6 +139,9 @@ func fromDeployment(d *appsv1.Deployment) (*workload, error) {
 	for _, c := range d.Status.Conditions {
 		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" && d.Status.ObservedGeneration >= d.Generation {
 			w.stuck = c.Message
+		}
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			w.failure = c.Reason + ": " + c.Message
 		}
 	}
 	return w, nil
@@ -143,6 +153,7 @@ func fromStatefulSet(s *appsv1.StatefulSet) (*workload, error) {
 		object:      s,
 		replicas:    orOne(s.Spec.Replicas),
 		selector:    s.Spec.Selector,
+		grace:       graceOf(&s.Spec.Template),
 	}
 	w.settled = func(n int32) string {
 		return missing(s.Generation, s.Status.ObservedGeneration, n,
@@ -154,8 +165,9 @@ func fromStatefulSet(s *appsv1.StatefulSet) (*workload, error) {
 // deploymentConfig has the fields of a DeploymentConfig that matter here.
 type deploymentConfig struct {
 	Spec struct {
-		Replicas int32             `json:"replicas"`
-		Selector map[string]string `json:"selector"`
+		Replicas int32                  `json:"replicas"`
+		Selector map[string]string      `json:"selector"`
+		Template corev1.PodTemplateSpec `json:"template"`
 	} `json:"spec"`
 	Status struct {
 		LatestVersion      int64 `json:"latestVersion"`
@@ -181,6 +193,7 @@ func fromDeploymentConfig(u *unstructured.Unstructured) (*workload, error) {
 		replicas:    dc.Spec.Replicas,
 		selector:    &metav1.LabelSelector{MatchLabels: dc.Spec.Selector},
 		revision:    fmt.Sprint(dc.Status.LatestVersion),
+		grace:       graceOf(&dc.Spec.Template),
 	}
 	w.settled = func(n int32) string {
 		s := dc.Status
@@ -206,6 +219,14 @@ func missing(generation, observed int64, want int32, counts ...count) string {
 		}
 	}
 	return ""
+}
+
+func graceOf(template *corev1.PodTemplateSpec) time.Duration {
+	seconds := template.Spec.TerminationGracePeriodSeconds
+	if seconds == nil {
+		return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	}
+	return time.Duration(*seconds) * time.Second
 }
 
 func orOne(n *int32) int32 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,6 +20,8 @@ const (
 	// tagKey is how a tag is kept; the kopia program shows and finds it as
 	// --tags backupTag:VALUE.
 	tagKey = "tag:backupTag"
+	// originKey is how the origin of the data is kept.
+	originKey = "tag:origin"
 	// pin keeps retention policies off our snapshots: also the one that kopia
 	// applies by itself at each checkpoint of a long backup.
 	pin = "rescue"
@@ -51,36 +54,69 @@ func (r *kopiaRepository) Backup(ctx context.Context, req BackupRequest) (Backup
 // upload stores the tree and saves its manifest. Contents are flushed even when
 // it fails, so that the next backup finds them.
 func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string, req BackupRequest, p *progress) (*snapshot.Manifest, error) {
+	ctx, mark, err := r.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer mark.remove(ctx)
+	if err := r.awaitClock(ctx); err != nil {
+		return nil, err
+	}
 	var man *snapshot.Manifest
 	opt := repo.WriteSessionOptions{Purpose: "rescue backup", FlushOnFailure: true, OnUpload: p.uploadedBytes}
 	// Flushing must also work after ctx has ended.
-	err := repo.WriteSession(context.WithoutCancel(ctx), r.DirectRepository, opt, func(wctx context.Context, w repo.RepositoryWriter) error {
-		info := snapshot.SourceInfo{Host: w.ClientOptions().Hostname, UserName: userName, Path: path}
-		previous, err := snapshot.FindPreviousManifests(wctx, w, info, nil)
+	err = repo.WriteSession(context.WithoutCancel(ctx), r.Repository, opt, func(wctx context.Context, w repo.RepositoryWriter) error {
+		own := w.ClientOptions()
+		info := snapshot.SourceInfo{Host: own.Hostname, UserName: own.Username, Path: path}
+		previous, err := previousOf(wctx, w, info, req.Origin)
 		if err != nil {
 			return err
 		}
 		u := upload.NewUploader(w)
 		u.Progress = p
 		u.CheckpointInterval = checkpointInterval
+		u.CheckpointLabels = originTags(req.Origin)
 		u.DisableIgnoreRules = true
 		defer context.AfterFunc(ctx, u.Cancel)()
-		tree := backupPolicy(req.Parallel)
-		if man, err = u.Upload(wctx, root, tree, info, previous...); err != nil {
+		if man, err = u.Upload(wctx, root, backupPolicy(req.Parallel), info, previous...); err != nil {
 			return err
 		}
 		if err := complete(ctx, man, p); err != nil {
 			return err
 		}
-		return save(wctx, w, man, req.Tag, previous)
+		if err := mark.confirm(wctx); err != nil {
+			return err
+		}
+		return save(wctx, w, man, req.tags(), previous)
 	})
 	return man, err
 }
 
+// previousOf returns the last complete snapshot of the same data, and what unfinished
+// backups have left since.
+func previousOf(ctx context.Context, w repo.RepositoryWriter, info snapshot.SourceInfo, origin string) ([]*snapshot.Manifest, error) {
+	mans, err := snapshot.ListSnapshots(ctx, w, info)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(mans, func(a, b *snapshot.Manifest) int { return b.StartTime.ToTime().Compare(a.StartTime.ToTime()) })
+	var previous []*snapshot.Manifest
+	for _, m := range mans { // newest first
+		if m.Tags[originKey] != origin {
+			continue
+		}
+		previous = append(previous, m)
+		if m.IncompleteReason == "" {
+			break
+		}
+	}
+	return previous, nil
+}
+
 // complete tells whether the tree was stored as a whole.
 func complete(ctx context.Context, man *snapshot.Manifest, p *progress) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if man.IncompleteReason != "" {
 		return errors.New(man.IncompleteReason)
@@ -90,10 +126,8 @@ func complete(ctx context.Context, man *snapshot.Manifest, p *progress) error {
 
 // save writes the manifest, and removes what checkpoints of earlier, unfinished
 // backups of the same path left.
-func save(ctx context.Context, w repo.RepositoryWriter, man *snapshot.Manifest, tag string, previous []*snapshot.Manifest) error {
-	if tag != "" {
-		man.Tags = map[string]string{tagKey: tag}
-	}
+func save(ctx context.Context, w repo.RepositoryWriter, man *snapshot.Manifest, tags map[string]string, previous []*snapshot.Manifest) error {
+	man.Tags = tags
 	man.Pins = []string{pin}
 	for _, old := range previous {
 		if old.IncompleteReason == "" {
@@ -127,6 +161,8 @@ func backupResult(man *snapshot.Manifest, p *progress) BackupResult {
 func (r *kopiaRepository) failed(ctx context.Context, err error, what string) error {
 	var coded *Error
 	switch {
+	case ctx.Err() != nil && errors.As(context.Cause(ctx), &coded):
+		return coded
 	case ctx.Err() != nil:
 		return failure(CodeCanceled, context.Cause(ctx), "%s was stopped", what)
 	case errors.As(err, &coded):

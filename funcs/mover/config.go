@@ -17,6 +17,11 @@ const (
 	contentCacheSize  = 256 << 20
 )
 
+// cacheSizes limit the two parts of the cache, in bytes.
+type cacheSizes struct{ content, metadata int64 }
+
+func defaultCache() cacheSizes { return cacheSizes{contentCacheSize, metadataCacheSize} }
+
 // scratch is what an open repository keeps on this machine: a cache that nobody
 // else can read, and the configuration that kopia insists on reading from a file.
 type scratch struct {
@@ -26,17 +31,17 @@ type scratch struct {
 
 // newScratch makes the configuration for the connection. A machine without a
 // writable temporary directory gets no cache, which only costs time.
-func newScratch(lc *repo.LocalConfig) (*scratch, error) {
+func newScratch(lc *repo.LocalConfig, sizes cacheSizes) (*scratch, error) {
 	s := &scratch{}
 	lc.Caching = &content.CachingOptions{}
 	if dir, err := os.MkdirTemp("", "rescue-cache-"); err == nil {
 		s.cache = dir
 		lc.Caching = &content.CachingOptions{
 			CacheDirectory:              dir,
-			ContentCacheSizeBytes:       contentCacheSize,
-			ContentCacheSizeLimitBytes:  contentCacheSize,
-			MetadataCacheSizeBytes:      metadataCacheSize,
-			MetadataCacheSizeLimitBytes: metadataCacheSize,
+			ContentCacheSizeBytes:       sizes.content,
+			ContentCacheSizeLimitBytes:  sizes.content,
+			MetadataCacheSizeBytes:      sizes.metadata,
+			MetadataCacheSizeLimitBytes: sizes.metadata,
 		}
 	}
 	text, err := json.Marshal(lc)

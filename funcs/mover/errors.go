@@ -32,6 +32,9 @@ const (
 	CodeVersion Code = "version"
 	// CodeCanceled says that the caller went away or gave up.
 	CodeCanceled Code = "canceled"
+	// CodeInterrupted says that the work was given up because, while the store was
+	// out of reach, another may have changed what it builds on. It can be repeated.
+	CodeInterrupted Code = "interrupted"
 )
 
 // Error is a failure with a code. Its text is written for the user.

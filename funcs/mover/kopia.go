@@ -19,9 +19,12 @@ const userName = "rescue"
 
 // kopiaRepository is a Repository in a kopia repository.
 type kopiaRepository struct {
-	repo.DirectRepository
+	repo.Repository
 	location Location
-	scratch  *scratch
+	// store has the blobs of the repository; nil behind a server.
+	store   blob.Storage
+	times   markTimes
+	scratch *scratch
 	// broken gets the error that made kopia give the repository up.
 	broken *fatal
 }
@@ -68,18 +71,34 @@ func Exists(ctx context.Context, loc Location) (bool, error) {
 }
 
 func open(ctx context.Context, loc Location) (*kopiaRepository, error) {
-	exists, err := Exists(ctx, loc)
+	if loc.isServer() {
+		return openServer(ctx, loc, nil)
+	}
+	st, err := storage(ctx, loc)
 	if err != nil {
 		return nil, err
 	}
-	if !exists {
-		return nil, explain(ctx, loc, repo.ErrRepositoryNotInitialized)
+	r, err := openIn(ctx, loc, st)
+	if err != nil {
+		return nil, errors.Join(err, st.Close(ctx))
+	}
+	return r, nil
+}
+
+// openIn opens the repository in a store, which it then owns.
+func openIn(ctx context.Context, loc Location, st blob.Storage) (*kopiaRepository, error) {
+	exists, err := initialized(ctx, st)
+	if err == nil && !exists {
+		err = repo.ErrRepositoryNotInitialized
+	}
+	if err != nil {
+		return nil, explain(ctx, loc, err)
 	}
 	conn, err := loc.connection()
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := newScratch(&repo.LocalConfig{Storage: &conn, ClientOptions: loc.clientOptions()})
+	scratch, err := newScratch(&repo.LocalConfig{Storage: &conn, ClientOptions: loc.clientOptions()}, defaultCache())
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +112,12 @@ func open(ctx context.Context, loc Location) (*kopiaRepository, error) {
 		return nil, errors.Join(explain(ctx, loc, err), scratch.remove())
 	}
 	return &kopiaRepository{
-		DirectRepository: rep.(repo.DirectRepository), //nolint:forcetypeassert // storage, not a server
-		location:         loc,
-		scratch:          scratch,
-		broken:           broken,
+		Repository: rep,
+		location:   loc,
+		store:      st,
+		times:      defaultMarkTimes(),
+		scratch:    scratch,
+		broken:     broken,
 	}, nil
 }
 
@@ -112,7 +133,11 @@ func (l Location) clientOptions() repo.ClientOptions {
 
 // Close implements Repository.
 func (r *kopiaRepository) Close(ctx context.Context) error {
-	return errors.Join(r.DirectRepository.Close(ctx), r.scratch.remove())
+	errs := []error{r.Repository.Close(ctx), r.scratch.remove()}
+	if r.store != nil {
+		errs = append(errs, r.store.Close(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // storage opens the store of a location. For a directory, its absence means that

@@ -62,7 +62,7 @@ func (l Location) directory() (blob.ConnectionInfo, error) {
 		return blob.ConnectionInfo{}, err
 	}
 	return blob.ConnectionInfo{
-		Type:   "filesystem",
+		Type:   fencedDirectory,
 		Config: &filesystem.Options{Path: filepath.Join(dir, bucket, prefix), FileMode: 0o600, DirectoryMode: 0o700},
 	}, nil
 }
@@ -91,7 +91,7 @@ func (l Location) bucket() (blob.ConnectionInfo, error) {
 	if prefix != "" {
 		opt.Prefix = prefix + "/"
 	}
-	return blob.ConnectionInfo{Type: "s3", Config: opt}, nil
+	return blob.ConnectionInfo{Type: fencedS3, Config: opt}, nil
 }
 
 // setEndpoint takes a host with or without a scheme. Plain http is used only

@@ -16,12 +16,19 @@ type Repository interface {
 	// Restore writes a snapshot, or a part of it, to a directory.
 	Restore(ctx context.Context, req RestoreRequest) (RestoreResult, error)
 	// Delete forgets the snapshot of that ID, or all snapshots with that tag.
-	// Their data goes when the repository is next maintained.
+	// Their data goes when space is next reclaimed.
 	Delete(ctx context.Context, which Selector) error
 	// List returns the complete snapshots, oldest first.
 	List(ctx context.Context) ([]Snapshot, error)
 	// Find returns one snapshot: that of the ID, or the newest with the tag.
 	Find(ctx context.Context, which Selector) (Snapshot, error)
+	// Measure says how large a snapshot is: that of the ID, or the newest with the
+	// tag.
+	Measure(ctx context.Context, which Selector, how Measure) (Measured, error)
+	// Reclaim deletes the data that no snapshot needs. It waits for backups and
+	// restores to end, and holds new ones up. If the repository stays in use, it
+	// does nothing, and says so.
+	Reclaim(ctx context.Context) (ReclaimResult, error)
 	// Close releases the repository and removes the local cache.
 	Close(ctx context.Context) error
 }
@@ -62,6 +69,11 @@ type BackupRequest struct {
 	Path string
 	// Tag to find the snapshot by; it may be empty.
 	Tag string
+	// Tags are further tags, by name; the kopia program shows them as NAME:VALUE.
+	Tags map[string]string
+	// Origin names where the data lives, such as a volume. A file counts as
+	// unchanged only by a snapshot of the same path and origin.
+	Origin string
 	// Parallel is the number of files read at once; 0 means one per processor.
 	Parallel int
 	// Progress is called now and then, never concurrently. It may be nil.

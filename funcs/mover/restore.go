@@ -23,6 +23,13 @@ func (r *kopiaRepository) Restore(ctx context.Context, req RestoreRequest) (Rest
 	if !filepath.IsAbs(req.Target) {
 		return RestoreResult{}, failure(CodeBadRequest, nil, "the restore path %q is not absolute", req.Target)
 	}
+	ctx, mark, err := r.use(ctx)
+	// Credentials that may only read are enough. Nothing then keeps others from
+	// deleting what is read here, which would be an error and no silent loss.
+	if err != nil && CodeOf(err) != CodeDenied {
+		return RestoreResult{}, err
+	}
+	defer mark.remove(ctx)
 	mans, err := r.find(ctx, req.Selector)
 	if err != nil {
 		return RestoreResult{}, err
@@ -74,7 +81,7 @@ func (r *kopiaRepository) write(ctx context.Context, entry fs.Entry, out *output
 	if req.Parallel > 0 {
 		opt.Parallel = req.Parallel
 	}
-	stats, err := restore.Entry(ctx, r.DirectRepository, out, entry, opt)
+	stats, err := restore.Entry(ctx, r.Repository, out, entry, opt)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -88,7 +95,7 @@ func (r *kopiaRepository) part(ctx context.Context, man *snapshot.Manifest, targ
 	if man.RootEntry == nil {
 		return nil, "", failure(CodeFailed, nil, "the snapshot %s has no content", man.ID)
 	}
-	root := (&prefetcher{repo: r.DirectRepository}).stored(man.RootEntry)
+	root := (&prefetcher{repo: r.Repository}).stored(man.RootEntry)
 	path := man.Source.Path
 	if subPath == "" {
 		return root, filepath.Join(target, path), nil

@@ -34,12 +34,17 @@ func (r *kopiaRepository) Find(ctx context.Context, which Selector) (Snapshot, e
 
 // Delete implements Repository.
 func (r *kopiaRepository) Delete(ctx context.Context, which Selector) error {
+	ctx, mark, err := r.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer mark.remove(ctx)
 	mans, err := r.find(ctx, which)
 	if err != nil {
 		return err
 	}
 	opt := repo.WriteSessionOptions{Purpose: "rescue delete"}
-	err = repo.WriteSession(ctx, r.DirectRepository, opt, func(ctx context.Context, w repo.RepositoryWriter) error {
+	err = repo.WriteSession(ctx, r.Repository, opt, func(ctx context.Context, w repo.RepositoryWriter) error {
 		for _, m := range mans {
 			if err := w.DeleteManifest(ctx, m.ID); err != nil {
 				return err
@@ -73,7 +78,7 @@ func (r *kopiaRepository) selected(ctx context.Context, which Selector) ([]*snap
 	if which.Tag != "" {
 		return r.manifests(ctx, map[string]string{tagKey: which.Tag})
 	}
-	man, err := snapshot.LoadSnapshot(ctx, r.DirectRepository, manifest.ID(which.ID))
+	man, err := snapshot.LoadSnapshot(ctx, r.Repository, manifest.ID(which.ID))
 	if errors.Is(err, snapshot.ErrSnapshotNotFound) {
 		return nil, nil
 	}
@@ -85,21 +90,28 @@ func (r *kopiaRepository) selected(ctx context.Context, which Selector) ([]*snap
 
 // manifests returns the complete snapshots with the given tags, oldest first.
 func (r *kopiaRepository) manifests(ctx context.Context, tags map[string]string) ([]*snapshot.Manifest, error) {
-	ids, err := snapshot.ListSnapshotManifests(ctx, r.DirectRepository, nil, tags)
+	mans, err := loadManifests(ctx, r.Repository, tags)
 	if err != nil {
 		return nil, err
 	}
-	var mans []*snapshot.Manifest
-	for _, id := range ids { // snapshot.LoadSnapshots drops those it cannot read
-		m, err := snapshot.LoadSnapshot(ctx, r.DirectRepository, id)
-		if err != nil {
+	mans = slices.DeleteFunc(mans, func(m *snapshot.Manifest) bool { return m.IncompleteReason != "" })
+	slices.SortFunc(mans, func(a, b *snapshot.Manifest) int { return a.StartTime.ToTime().Compare(b.StartTime.ToTime()) })
+	return mans, nil
+}
+
+// loadManifests returns all snapshots with the given tags, also unfinished ones. One
+// that cannot be read is an error: snapshot.LoadSnapshots drops it.
+func loadManifests(ctx context.Context, rep repo.Repository, tags map[string]string) ([]*snapshot.Manifest, error) {
+	ids, err := snapshot.ListSnapshotManifests(ctx, rep, nil, tags)
+	if err != nil {
+		return nil, err
+	}
+	mans := make([]*snapshot.Manifest, len(ids))
+	for i, id := range ids {
+		if mans[i], err = snapshot.LoadSnapshot(ctx, rep, id); err != nil {
 			return nil, err
 		}
-		if m.IncompleteReason == "" {
-			mans = append(mans, m)
-		}
 	}
-	slices.SortFunc(mans, func(a, b *snapshot.Manifest) int { return a.StartTime.ToTime().Compare(b.StartTime.ToTime()) })
 	return mans, nil
 }
 

@@ -75,3 +75,27 @@ func TestStockKopia(t *testing.T) {
 		}
 	}
 }
+
+// TestStockKopiaAfterReclaim has the kopia program look for damage in a repository
+// whose space was reclaimed.
+func TestStockKopiaAfterReclaim(t *testing.T) {
+	kopia := kopiaProgram(t)
+	loc := location(t)
+	r := openNew(t, loc)
+	src := t.TempDir()
+	var ids []string
+	for i := range 4 {
+		write(t, filepath.Join(src, "shared"), random(1, 1<<20))
+		write(t, filepath.Join(src, "changing"), random(uint64(10+i), 1<<20))
+		ids = append(ids, backup(t, r, src, "").SnapshotID)
+	}
+	remove(t, r, ids[0])
+	remove(t, r, ids[2])
+	if res := reclaim(t, r); res.Freed < 2<<20 {
+		t.Errorf("%d bytes freed, want 2 MiB", res.Freed)
+	}
+	kopia("repository", "connect", "filesystem", "--path="+filepath.Join(loc.Profile.Location.Endpoint, loc.Path), "--no-persist-credentials")
+	kopia("content", "verify", "--full")
+	kopia("index", "inspect", "--all")
+	kopia("snapshot", "verify", "--verify-files-percent=100")
+}

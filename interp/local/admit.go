@@ -24,6 +24,10 @@ func (c *Cluster) admit(r resource, old, obj *unstructured.Unstructured) error {
 		return rewrite(r, obj, admitReplicaSet)
 	case statefulSetsGVR:
 		return rewrite(r, obj, admitStatefulSet)
+	case controllersGVR:
+		return rewrite(r, obj, admitReplicationController)
+	case configsGVR:
+		return admitDeploymentConfig(r, obj)
 	case claimsGVR:
 		return rewrite(r, obj, func(claim *corev1.PersistentVolumeClaim) []string { return admitClaim(old, claim) })
 	case secretsGVR:
@@ -33,7 +37,7 @@ func (c *Cluster) admit(r resource, old, obj *unstructured.Unstructured) error {
 	case namespacesGVR:
 		return unstructured.SetNestedField(obj.Object, "Active", "status", "phase")
 	case definitionsGVR:
-		return c.learnDefinition(obj)
+		return admitDefinition(obj)
 	}
 	return nil
 }
@@ -181,46 +185,4 @@ func admitService(s *corev1.Service) []string {
 		s.Spec.ClusterIPs = []string{"127.0.0.1"}
 	}
 	return no
-}
-
-// learnDefinition makes the kind of a CustomResourceDefinition known.
-func (c *Cluster) learnDefinition(obj *unstructured.Unstructured) error {
-	resources, err := definedResources(obj)
-	if err != nil {
-		return apierrors.NewBadRequest(err.Error())
-	}
-	for _, r := range resources {
-		c.store.kinds.add(r)
-	}
-	return nil
-}
-
-func definedResources(obj *unstructured.Unstructured) ([]resource, error) {
-	var def struct {
-		Spec struct {
-			Group, Scope string
-			Names        struct {
-				Kind, Plural string
-				ShortNames   []string
-			}
-			Versions []struct {
-				Name         string
-				Served       bool
-				Subresources struct{ Status *struct{} }
-			}
-		}
-	}
-	if err := convert(obj.Object["spec"], &def.Spec); err != nil {
-		return nil, fmt.Errorf("CustomResourceDefinition %s: %w", obj.GetName(), err)
-	}
-	var list []resource
-	for _, v := range def.Spec.Versions {
-		if !v.Served {
-			continue
-		}
-		r := resource{Kind: def.Spec.Names.Kind, Namespaced: def.Spec.Scope == "Namespaced", Status: v.Subresources.Status != nil, Short: def.Spec.Names.ShortNames}
-		r.Group, r.Version, r.Resource = def.Spec.Group, v.Name, def.Spec.Names.Plural
-		list = append(list, r)
-	}
-	return list, nil
 }

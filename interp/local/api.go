@@ -229,15 +229,22 @@ func deleteOptions(r *http.Request, sub string) (metav1.DeleteOptions, error) {
 		if eviction.DeleteOptions != nil {
 			opts = *eviction.DeleteOptions
 		}
-		return opts, nil
+		return opts, checkDeleteOptions(opts)
 	}
 	if err := json.Unmarshal(data, &opts); err != nil {
 		return opts, apierrors.NewBadRequest(err.Error())
 	}
+	return opts, checkDeleteOptions(opts)
+}
+
+func checkDeleteOptions(opts metav1.DeleteOptions) error {
 	if len(opts.DryRun) > 0 {
-		return opts, apierrors.NewBadRequest("the local runtime does not offer a dry run")
+		return apierrors.NewBadRequest("the local runtime does not offer a dry run")
 	}
-	return opts, nil
+	if p := opts.PropagationPolicy; p != nil && *p != metav1.DeletePropagationBackground {
+		return apierrors.NewBadRequest(fmt.Sprintf("the local runtime does not offer the propagation policy %s: what an object owns is deleted after it", *p))
+	}
+	return nil
 }
 
 func readAll(r *http.Request) ([]byte, error) {

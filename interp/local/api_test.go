@@ -89,6 +89,8 @@ func TestApplyRefusesWhatItCannotRun(t *testing.T) {
 		{"duplicate key", "kind: Pod\nkind: Pod", "document 1: "},
 		{"no name", settingsManifest + "---\napiVersion: v1\nkind: Pod", "document 3: Pod without metadata.name"},
 		{"wrong type", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: 3}", "document 1: Pod p: "},
+		{"hooks", strings.Replace(deploymentConfigManifest, "replicas: 2", "replicas: 2\n  strategy: {recreateParams: {pre: {failurePolicy: Abort}}}", 1), "spec.strategy: hooks are not run"},
+		{"no replicas", strings.Replace(deploymentConfigManifest, "replicas: 2", "", 1), "spec.replicas: is required"},
 		{"service", "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80, targetPort: 8080}]}", "port 80 cannot be passed on to 8080"},
 	}
 	for _, tt := range tests {

@@ -8,6 +8,7 @@ import (
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -101,7 +102,7 @@ func patchJSON(r resource, kind types.PatchType, before, patch []byte) (after []
 	case types.StrategicMergePatchType:
 		model, unknown := scheme.Scheme.New(r.gvk())
 		if unknown != nil {
-			return nil, unsupportedPatch(fmt.Sprintf("a %s takes no strategic merge patch: use a merge patch", r.Kind))
+			return nil, unsupportedPatch("the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml")
 		}
 		after, err = strategicpatch.StrategicMergePatch(before, patch, model)
 	default:
@@ -115,6 +116,6 @@ func patchJSON(r resource, kind types.PatchType, before, patch []byte) (after []
 
 func unsupportedPatch(message string) error {
 	err := apierrors.NewBadRequest(message)
-	err.ErrStatus.Code = http.StatusUnsupportedMediaType
+	err.ErrStatus.Code, err.ErrStatus.Reason = http.StatusUnsupportedMediaType, metav1.StatusReasonUnsupportedMediaType
 	return err
 }

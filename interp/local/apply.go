@@ -25,13 +25,9 @@ func (c *Cluster) Apply(manifests []byte) error {
 	if err != nil {
 		return err
 	}
-	resources := make([]resource, len(objs))
-	for i, obj := range objs {
-		r, err := c.store.kinds.forManifest(obj.GroupVersionKind(), obj.GetNamespace() != "")
-		if err != nil {
-			return fmt.Errorf("document %d: %s: %w", i+1, obj.GetName(), err)
-		}
-		resources[i] = r
+	resources, err := c.resourcesOf(objs)
+	if err != nil {
+		return err
 	}
 	for i, obj := range objs {
 		if err := c.applyObject(resources[i], obj); err != nil {
@@ -39,6 +35,32 @@ func (c *Cluster) Apply(manifests []byte) error {
 		}
 	}
 	return nil
+}
+
+// resourcesOf finds the resource of each object. A definition among them counts for
+// all of them, wherever it stands.
+func (c *Cluster) resourcesOf(objs []*unstructured.Unstructured) ([]resource, error) {
+	for i, obj := range objs {
+		if obj.GetKind() != "CustomResourceDefinition" {
+			continue
+		}
+		r, err := definedResource(obj)
+		if err != nil {
+			return nil, fmt.Errorf("document %d: %w", i+1, err)
+		}
+		if !builtin(r) {
+			c.store.kinds.add(r)
+		}
+	}
+	resources := make([]resource, len(objs))
+	for i, obj := range objs {
+		r, err := c.store.kinds.forManifest(obj.GroupVersionKind(), obj.GetNamespace() != "")
+		if err != nil {
+			return nil, fmt.Errorf("document %d: %s: %w", i+1, obj.GetName(), err)
+		}
+		resources[i] = r
+	}
+	return resources, nil
 }
 
 func (c *Cluster) applyObject(r resource, obj *unstructured.Unstructured) error {
@@ -156,8 +178,12 @@ func (c *Cluster) loadObjects(files *objectFiles) error {
 	var all []saved
 	err := files.load(func(path string, obj *unstructured.Unstructured) error {
 		if obj.GetKind() == "CustomResourceDefinition" {
-			if err := c.learnDefinition(obj); err != nil {
+			r, err := definedResource(obj)
+			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
+			}
+			if !builtin(r) {
+				c.store.kinds.add(r)
 			}
 		}
 		all = append(all, saved{path, obj})

@@ -128,6 +128,7 @@ func (c *Cluster) openStore() error {
 	c.store = newStore(kinds, files)
 	c.store.admit = c.admit
 	c.store.linger = lingers
+	c.store.stored = c.learn
 	if err := c.loadObjects(files); err != nil {
 		return err
 	}

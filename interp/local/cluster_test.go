@@ -17,6 +17,7 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
 )
 
 // openCluster opens a cluster on dir for the length of the test.
@@ -122,7 +123,7 @@ func TestPodRunsToItsEnd(t *testing.T) {
 		{name: "success", script: "echo out; echo err >&2", phase: corev1.PodSucceeded, reason: "Completed", log: "out\nerr\n"},
 		{name: "failure", script: "echo bad; exit 7", phase: corev1.PodFailed, code: 7, reason: "Error", log: "bad\n"},
 		{name: "signal", script: "kill -9 $$$$", phase: corev1.PodFailed, code: 137, reason: "Error"},
-		{name: "no-program", command: []string{"no-such-program"}, phase: corev1.PodFailed, code: 127, reason: "StartError",
+		{name: "no-program", command: []string{"no-such-program"}, phase: corev1.PodFailed, code: 128, reason: "StartError",
 			message: `exec: "no-such-program": executable file not found in $PATH`},
 		{name: "no-newline", script: "printf end", phase: corev1.PodSucceeded, reason: "Completed", log: "end"},
 	}
@@ -181,6 +182,23 @@ spec:
   accessModes: [ReadWriteOnce]
   resources: {requests: {storage: 1Gi}}
 `
+
+// settle returns when the controllers have seen, and worked off, all that was done
+// before: they take changes in order, in batches, and bind a claim in one of them.
+func settle(t *testing.T, env *funcs.Env) {
+	t.Helper()
+	claims := env.Kube.CoreV1().PersistentVolumeClaims("default")
+	for range 2 { // the first one may be in the same batch
+		c, err := claims.Create(deadline(t), &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{GenerateName: "settle-"}}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bound := func(c *corev1.PersistentVolumeClaim) (bool, error) { return c.Status.Phase == corev1.ClaimBound, nil }
+		if _, err := kube.Follow(deadline(t), claims, c, bound); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 func withClaim(p *corev1.Pod) {
 	p.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{

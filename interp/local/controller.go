@@ -34,6 +34,7 @@ func newManager(c *Cluster) *manager {
 	m := &manager{c: c, due: map[work]bool{}}
 	m.reconcile = map[schema.GroupVersionResource]func(namespace, name string) error{
 		namespacesGVR:   m.namespace,
+		definitionsGVR:  m.definition,
 		podsGVR:         m.pod,
 		claimsGVR:       m.claim,
 		snapshotsGVR:    m.snapshot,
@@ -41,6 +42,8 @@ func newManager(c *Cluster) *manager {
 		deploymentsGVR:  m.deployment,
 		replicaSetsGVR:  m.replicaSet,
 		statefulSetsGVR: m.statefulSet,
+		controllersGVR:  m.replicationController,
+		configsGVR:      m.deploymentConfig,
 	}
 	return m
 }
@@ -48,7 +51,7 @@ func newManager(c *Cluster) *manager {
 // lingers tells which objects stay until a controller has cleaned up after them.
 func lingers(r resource, obj *unstructured.Unstructured) bool {
 	switch r.GroupVersionResource {
-	case podsGVR, claimsGVR, snapshotsGVR, contentsGVR, namespacesGVR:
+	case podsGVR, claimsGVR, snapshotsGVR, contentsGVR, namespacesGVR, definitionsGVR:
 		return true
 	}
 	return false
@@ -78,23 +81,49 @@ func (m *manager) run(ctx context.Context) {
 func (m *manager) observe(c change) {
 	obj := c.Object
 	m.add(c.Resource.GroupVersionResource, obj.GetNamespace(), obj.GetName())
-	for _, owner := range obj.GetOwnerReferences() {
-		gvk := schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind)
-		if r, known := m.c.store.kinds.kind(gvk); known {
-			m.add(r.GroupVersionResource, obj.GetNamespace(), owner.Name)
-		}
-	}
+	m.addOwners(obj, ownerLevels)
 	if c.Type == watch.Deleted {
 		m.collect(obj.GetUID())
 		m.add(namespacesGVR, "", obj.GetNamespace())
+		m.add(definitionsGVR, "", c.Resource.Resource+"."+c.Resource.Group)
 	}
 	switch c.Resource.GroupVersionResource {
 	case podsGVR:
 		m.addClaims(obj)
-	case claimsGVR, secretsGVR, configMapsGVR:
+	case claimsGVR:
+		m.c.kubelet.retry(obj.GetNamespace())
+		m.addSnapshots(obj)
+	case secretsGVR, configMapsGVR:
 		m.c.kubelet.retry(obj.GetNamespace())
 	case snapshotsGVR:
 		m.addRestored(obj)
+		m.addContent(obj)
+	case contentsGVR:
+		m.addSnapshot(obj)
+	case snapClassesGVR:
+		m.addWaiting()
+	}
+}
+
+// ownerLevels leads from a pod to its DeploymentConfig. It ends circles, too, which
+// users can make.
+const ownerLevels = 2
+
+// addOwners is for all that the object is a part of: a DeploymentConfig that waits
+// for the last pod of an older version has no other sign of its end.
+func (m *manager) addOwners(obj *unstructured.Unstructured, levels int) {
+	if levels == 0 {
+		return
+	}
+	for _, ref := range obj.GetOwnerReferences() {
+		r, known := m.c.store.kinds.kind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
+		if !known {
+			continue
+		}
+		m.add(r.GroupVersionResource, obj.GetNamespace(), ref.Name)
+		if owner, err := m.c.store.get(r, obj.GetNamespace(), ref.Name); err == nil && owner.GetUID() == ref.UID {
+			m.addOwners(owner, levels-1)
+		}
 	}
 }
 

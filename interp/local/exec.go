@@ -7,18 +7,19 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
 )
-
-// stderrKept is how much of a failed command's error output goes into its error.
-const stderrKept = 4 << 10
 
 // executor implements funcs.PodExecutor.
 type executor struct{ c *Cluster }
@@ -43,29 +44,32 @@ func (e executor) Exec(ctx context.Context, opts funcs.ExecOptions) error {
 	return execIn(ctx, running, opts.Command, opts.Stdin, opts.Stdout, opts.Stderr)
 }
 
-// containerName completes an empty name with the pod's default container.
+// containerName completes an empty name if the pod has one container only, as an
+// API server does: default containers are a thing of kubectl.
 func containerName(pod *corev1.Pod, name string) (string, error) {
-	if name == "" {
-		name = pod.Annotations["kubectl.kubernetes.io/default-container"]
-	}
-	if name == "" && len(pod.Spec.Containers) > 0 {
+	if name == "" && len(pod.Spec.Containers) == 1 {
 		return pod.Spec.Containers[0].Name, nil
 	}
+	var names []string
 	for _, list := range [][]corev1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
 		for _, c := range list {
-			if c.Name == name {
-				return name, nil
-			}
+			names = append(names, c.Name)
 		}
 	}
-	return "", fmt.Errorf("pod %s/%s has no container %q", pod.Namespace, pod.Name, name)
+	switch {
+	case name == "":
+		return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %v", pod.Name, names))
+	case !slices.Contains(names, name):
+		return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
+	}
+	return name, nil
 }
 
 // execIn runs a command in a running container to its end.
 func execIn(ctx context.Context, r *runningContainer, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	spec := r.process
 	spec.Args = command
-	last := &tailBuffer{limit: stderrKept}
+	last := &kube.Tail{}
 	out := &lockedWriter{w: orDiscard(stdout)}
 	diagnostics := io.MultiWriter(last, out)
 	if !same(stdout, stderr) {
@@ -89,7 +93,7 @@ func execIn(ctx context.Context, r *runningContainer, command []string, stdin io
 	case copyErr != nil:
 		return fmt.Errorf("streams of %q: %w", command[0], copyErr)
 	case status.Code != 0:
-		return &funcs.ExitError{Code: status.Code, Stderr: last.String()}
+		return &funcs.ExitError{Code: status.Code, Stderr: strings.Join(last.Lines(), "\n")}
 	}
 	return nil
 }
@@ -111,7 +115,7 @@ func waitExec(ctx context.Context, proc *sandboxProcess) (exitStatus, error) {
 	case <-ctx.Done():
 	}
 	proc.signal(syscall.SIGKILL)
-	return <-proc.exited, context.Cause(ctx)
+	return <-proc.exited, ctx.Err()
 }
 
 func orDiscard(w io.Writer) io.Writer {
@@ -300,19 +304,3 @@ func (c *outputCopy) finish() error {
 		}
 	}
 }
-
-// tailBuffer keeps the end of what is written to it.
-type tailBuffer struct {
-	limit int
-	data  []byte
-}
-
-func (t *tailBuffer) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if excess := len(t.data) - t.limit; excess > 0 {
-		t.data = append(t.data[:0], t.data[excess:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tailBuffer) String() string { return string(t.data) }

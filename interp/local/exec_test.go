@@ -89,7 +89,7 @@ func TestExecFailsClearly(t *testing.T) {
 		want                 string
 	}{
 		{"no pod", "q", "", []string{"true"}, `pods "q" not found`},
-		{"no container", "p", "side", []string{"true"}, `has no container "side"`},
+		{"no container", "p", "side", []string{"true"}, "container side is not valid for pod p"},
 		{"no program", "p", "", []string{"no-such-program"}, "executable file not found in $PATH"},
 		{"no command", "p", "", nil, "no command"},
 		{"ended", "over", "", []string{"true"}, "pod default/over is not running: its phase is Succeeded"},

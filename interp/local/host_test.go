@@ -140,16 +140,14 @@ func TestNothingOutlivesAKilledProcess(t *testing.T) {
 		t.Fatalf("%q, %v", line, err)
 	}
 	marker := ": " + filepath.Base(dir)
-	if n := len(processesWith(t, marker)); n < 2 {
-		t.Errorf("%d processes while it runs", n)
-	}
+	awaitProcesses(t, marker, func(n int) bool { return n >= 2 })
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("the process was to be killed")
 	}
-	awaitNone(t, marker)
+	awaitProcesses(t, marker, func(n int) bool { return n == 0 })
 	c, env := openCluster(t, dir)
 	if err := c.Ready(deadline(t)); err != nil {
 		t.Fatal(err)
@@ -187,13 +185,15 @@ func processesWith(t *testing.T, text string) []int {
 	return pids
 }
 
-func awaitNone(t *testing.T, text string) {
+// awaitProcesses waits until the number of processes with text is as wanted: a
+// container is ready when its first one has started.
+func awaitProcesses(t *testing.T, text string, wanted func(n int) bool) {
 	t.Helper()
 	ctx := deadline(t)
-	for len(processesWith(t, text)) > 0 {
+	for n := len(processesWith(t, text)); !wanted(n); n = len(processesWith(t, text)) {
 		select {
 		case <-ctx.Done():
-			t.Fatal("processes are left")
+			t.Fatalf("%d processes", n)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -311,7 +311,7 @@ func (k *kubelet) log(namespace, podName, container string) (*containerLog, erro
 	}
 	name, err := containerName(pod, container)
 	if err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
+		return nil, err
 	}
 	log := k.logs.get(pod.UID, name)
 	if begun, ended, _, _ := log.state(); !begun && !ended && finished(pod) {

@@ -41,6 +41,11 @@ func fetchAll[T any](c *Cluster, gvr schema.GroupVersionResource, namespace stri
 	return list, nil
 }
 
+func (c *Cluster) exists(gvr schema.GroupVersionResource, namespace, name string) bool {
+	_, err := c.store.get(c.must(gvr), namespace, name)
+	return err == nil
+}
+
 // make creates an object from its typed form.
 func (c *Cluster) make(gvr schema.GroupVersionResource, namespace string, obj any) error {
 	u, err := untyped(obj)

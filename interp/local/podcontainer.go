@@ -36,7 +36,7 @@ func (w *podWorker) runOnce(c *corev1.Container) corev1.ContainerStateTerminated
 	}
 	log, err := w.k.logs.begin(w.pod.UID, c.Name)
 	if err != nil {
-		return w.startError(c, exitStartError, err)
+		return w.startError(c, err)
 	}
 	end := w.runLogged(c, plan, log)
 	if err := log.close(); err != nil {
@@ -86,12 +86,12 @@ func (w *podWorker) runLogged(c *corev1.Container, plan containerPlan, log *logW
 	started := w.k.c.now()
 	box, err := startSandbox(w.ctx, plan.sandbox)
 	if err != nil {
-		return w.startError(c, exitStartError, err)
+		return w.startError(c, err)
 	}
 	defer func() { box.kill(); <-box.done }()
 	proc, err := startLogged(box, plan.process, log)
 	if err != nil {
-		return w.startError(c, exitStartError, err)
+		return w.startError(c, err)
 	}
 	running := &runningContainer{sandbox: box, process: plan.process}
 	id := fmt.Sprintf("local://%s/%s", w.pod.UID, c.Name)
@@ -155,16 +155,11 @@ func (w *podWorker) waitForEnd(proc *sandboxProcess) exitStatus {
 	return <-proc.exited
 }
 
-// startError describes a container whose program never ran. A missing program has
-// the exit status that shells give it.
-func (w *podWorker) startError(c *corev1.Container, code int32, err error) corev1.ContainerStateTerminated {
-	var start *startError
-	if errors.As(err, &start) {
-		code = int32(start.Code)
-	}
+// startError describes a container whose program never ran.
+func (w *podWorker) startError(c *corev1.Container, err error) corev1.ContainerStateTerminated {
 	now := w.k.c.now()
 	return corev1.ContainerStateTerminated{
-		ExitCode: code, Reason: "StartError", StartedAt: now, FinishedAt: now,
+		ExitCode: exitStartError, Reason: "StartError", StartedAt: now, FinishedAt: now,
 		Message: fmt.Sprintf("failed to start container %q: %v", c.Name, err),
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Ready waits until all Deployments, ReplicaSets and StatefulSets have the pods that
+// Ready waits until all Deployments, StatefulSets and their like have the pods that
 // they want, all of them ready and no others left: as after Open or Apply. A
 // container that keeps failing is an error at once. When ctx ends first, the error
 // says what is still waited for.
@@ -38,7 +38,7 @@ func (c *Cluster) Ready(ctx context.Context) error {
 // unready describes the workloads that are not as they should be.
 func (c *Cluster) unready() ([]string, error) {
 	var missing []string
-	for _, gvr := range []schema.GroupVersionResource{deploymentsGVR, replicaSetsGVR, statefulSetsGVR} {
+	for _, gvr := range []schema.GroupVersionResource{deploymentsGVR, replicaSetsGVR, statefulSetsGVR, controllersGVR, configsGVR} {
 		r := c.must(gvr)
 		objs, _ := c.store.list(r, "", matcher{})
 		for _, obj := range objs {
@@ -46,7 +46,7 @@ func (c *Cluster) unready() ([]string, error) {
 			if err := errors.Join(convert(obj.Object["spec"], &w.Spec), convert(obj.Object["status"], &w.Status)); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", r.Kind, obj.GetName(), err)
 			}
-			if w.ready(obj.GetGeneration()) {
+			if w.ready(obj.GetGeneration(), gvr == deploymentsGVR || gvr == configsGVR) {
 				continue
 			}
 			missing = append(missing, fmt.Sprintf("%s %s/%s: %d of %d pods are ready%s", r.Kind, obj.GetNamespace(), obj.GetName(),
@@ -56,17 +56,24 @@ func (c *Cluster) unready() ([]string, error) {
 	return missing, nil
 }
 
-// workload is what Deployments, ReplicaSets and StatefulSets have in common.
+// workload is what Deployments, StatefulSets and their like have in common.
 type workload struct {
 	Spec struct {
 		Replicas int32 `json:"replicas"`
+		Paused   bool  `json:"paused"`
 	}
-	Status appsv1.ReplicaSetStatus
+	Status struct {
+		appsv1.ReplicaSetStatus
+		UpdatedReplicas int32 `json:"updatedReplicas"`
+	}
 }
 
-func (w workload) ready(generation int64) bool {
+// ready tells whether the status is as the spec wants it; rolls says that a new
+// template replaces all pods.
+func (w workload) ready(generation int64, rolls bool) bool {
 	s := w.Status
 	return s.ObservedGeneration >= generation && s.Replicas == w.Spec.Replicas && s.ReadyReplicas == w.Spec.Replicas &&
+		(!rolls || w.Spec.Paused || s.UpdatedReplicas == w.Spec.Replicas) &&
 		(s.TerminatingReplicas == nil || *s.TerminatingReplicas == 0)
 }
 
@@ -130,7 +137,7 @@ func forgetReadiness(obj *unstructured.Unstructured) {
 		return
 	}
 	switch obj.GetKind() {
-	case "Deployment", "ReplicaSet", "StatefulSet":
+	case "Deployment", "ReplicaSet", "StatefulSet", "ReplicationController", "DeploymentConfig":
 		for _, count := range []string{"readyReplicas", "availableReplicas", "observedGeneration"} {
 			delete(status, count)
 		}

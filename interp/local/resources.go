@@ -43,6 +43,8 @@ var (
 	nodesGVR        = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 	deploymentsGVR  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	replicaSetsGVR  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
+	controllersGVR  = schema.GroupVersionResource{Version: "v1", Resource: "replicationcontrollers"}
+	configsGVR      = schema.GroupVersionResource{Group: "apps.openshift.io", Version: "v1", Resource: "deploymentconfigs"}
 	statefulSetsGVR = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
 	classesGVR      = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
 	snapshotsGVR    = schema.GroupVersionResource{Group: "snapshot.storage.k8s.io", Version: "v1", Resource: "volumesnapshots"}
@@ -71,14 +73,14 @@ func builtinResources() []resource {
 		{GroupVersionResource: claimsGVR, Kind: "PersistentVolumeClaim", Namespaced: true, Status: true, Short: []string{"pvc"}},
 		{GroupVersionResource: volumesGVR, Kind: "PersistentVolume", Status: true, Short: []string{"pv"}},
 		{GroupVersionResource: eventsGVR, Kind: "Event", Namespaced: true, Short: []string{"ev"}},
-		{GroupVersionResource: gv("", "v1", "replicationcontrollers"), Kind: "ReplicationController", Namespaced: true, Refused: "use a Deployment"},
+		{GroupVersionResource: controllersGVR, Kind: "ReplicationController", Namespaced: true, Status: true, Short: []string{"rc"}},
 		{GroupVersionResource: deploymentsGVR, Kind: "Deployment", Namespaced: true, Status: true, Short: []string{"deploy"}},
 		{GroupVersionResource: replicaSetsGVR, Kind: "ReplicaSet", Namespaced: true, Status: true, Short: []string{"rs"}},
 		{GroupVersionResource: statefulSetsGVR, Kind: "StatefulSet", Namespaced: true, Status: true, Short: []string{"sts"}},
 		{GroupVersionResource: gv("apps", "v1", "daemonsets"), Kind: "DaemonSet", Namespaced: true, Refused: "use a Deployment with one replica"},
 		{GroupVersionResource: gv("batch", "v1", "jobs"), Kind: "Job", Namespaced: true, Refused: "use a Pod with restartPolicy: Never"},
 		{GroupVersionResource: gv("batch", "v1", "cronjobs"), Kind: "CronJob", Namespaced: true, Refused: "nothing here runs on a schedule"},
-		{GroupVersionResource: gv("apps.openshift.io", "v1", "deploymentconfigs"), Kind: "DeploymentConfig", Namespaced: true, Refused: "use a Deployment"},
+		{GroupVersionResource: configsGVR, Kind: "DeploymentConfig", Namespaced: true, Status: true, Short: []string{"dc"}},
 		{GroupVersionResource: gv("autoscaling", "v2", "horizontalpodautoscalers"), Kind: "HorizontalPodAutoscaler", Namespaced: true, Refused: "nothing here scales by load"},
 		{GroupVersionResource: gv("networking.k8s.io", "v1", "networkpolicies"), Kind: "NetworkPolicy", Namespaced: true},
 		{GroupVersionResource: gv("networking.k8s.io", "v1", "ingresses"), Kind: "Ingress", Namespaced: true, Status: true},
@@ -121,6 +123,13 @@ func (c *catalog) add(r resource) {
 	defer c.mu.Unlock()
 	c.byGVR[r.GroupVersionResource] = r
 	c.byKind[r.gvk()] = r
+}
+
+func (c *catalog) remove(r resource) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.byGVR, r.GroupVersionResource)
+	delete(c.byKind, r.gvk())
 }
 
 func (c *catalog) resource(gvr schema.GroupVersionResource) (resource, bool) {

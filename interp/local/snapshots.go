@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,72 +20,72 @@ func (m *manager) snapshot(namespace, name string) error {
 	if err != nil {
 		return err
 	}
-	switch {
+	switch source := snap.Spec.Source; {
 	case snap.DeletionTimestamp != nil:
 		return m.removeSnapshot(snap)
-	case snap.Status != nil && snap.Status.ReadyToUse != nil && *snap.Status.ReadyToUse:
+	case snapshotReady(snap):
 		return nil
-	case snap.Spec.Source.VolumeSnapshotContentName != nil:
-		return m.bindSnapshot(snap, *snap.Spec.Source.VolumeSnapshotContentName)
-	case snap.Spec.Source.PersistentVolumeClaimName != nil:
-		return m.takeSnapshot(snap, *snap.Spec.Source.PersistentVolumeClaimName)
+	case source.VolumeSnapshotContentName != nil:
+		return m.bindSnapshot(snap, *source.VolumeSnapshotContentName)
+	case source.PersistentVolumeClaimName != nil:
+		return m.takeSnapshot(snap, *source.PersistentVolumeClaimName)
 	}
 	return m.snapshotFails(snap, "the snapshot's source names neither a PersistentVolumeClaim nor a VolumeSnapshotContent")
 }
 
+func snapshotReady(snap *snapshotv1.VolumeSnapshot) bool {
+	return snap.Status != nil && snap.Status.ReadyToUse != nil && *snap.Status.ReadyToUse
+}
+
 func contentName(snap *snapshotv1.VolumeSnapshot) string { return "snapcontent-" + string(snap.UID) }
 
+// takeSnapshot copies the claim's files and binds the snapshot to them. What it
+// lacks is shown in the snapshot's status, and awaited.
 func (m *manager) takeSnapshot(snap *snapshotv1.VolumeSnapshot, claim string) error {
+	name := contentName(snap)
+	if m.c.exists(contentsGVR, "", name) {
+		return m.bindSnapshot(snap, name)
+	}
+	class, err := m.snapshotClass(snap)
+	if err != nil {
+		return m.snapshotFails(snap, err.Error())
+	}
 	dir, err := m.c.claimDir(snap.Namespace, claim)
 	if err != nil {
 		return m.snapshotFails(snap, err.Error())
-	}
-	name := contentName(snap)
-	if err := replaceTree(dir, m.c.dirs.snapshot(name)); err != nil {
-		return m.snapshotFails(snap, err.Error())
-	}
-	content, err := m.newContent(snap, name, dir)
-	if err != nil {
-		return err
-	}
-	if err := m.c.make(contentsGVR, "", content); err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
 	}
 	size, err := m.claimSize(snap.Namespace, claim)
 	if err != nil {
 		return err
 	}
-	if err := m.contentReady(name, size); err != nil {
+	taken, err := m.c.dirs.keepSnapshot(dir, name, size)
+	if err != nil {
+		return m.snapshotFails(snap, err.Error())
+	}
+	if err := m.c.make(contentsGVR, "", contentFor(snap, class, name, dir)); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	if err := m.contentReady(name, taken); err != nil {
 		return err
 	}
 	return m.bindSnapshot(snap, name)
 }
 
-func (m *manager) newContent(snap *snapshotv1.VolumeSnapshot, name, handle string) (*snapshotv1.VolumeSnapshotContent, error) {
-	policy := snapshotv1.VolumeSnapshotContentDelete
-	if class := snap.Spec.VolumeSnapshotClassName; class != nil {
-		found, err := fetch[snapshotv1.VolumeSnapshotClass](m.c, snapClassesGVR, "", *class)
-		switch {
-		case err == nil:
-			policy = found.DeletionPolicy
-		case !apierrors.IsNotFound(err):
-			return nil, err
-		default:
-			return nil, m.snapshotFails(snap, fmt.Sprintf("volumesnapshotclass %q not found", *class))
+// snapshotClass is the class that the snapshot names, or the default one.
+func (m *manager) snapshotClass(snap *snapshotv1.VolumeSnapshot) (*snapshotv1.VolumeSnapshotClass, error) {
+	if name := snap.Spec.VolumeSnapshotClassName; name != nil {
+		return fetch[snapshotv1.VolumeSnapshotClass](m.c, snapClassesGVR, "", *name)
+	}
+	classes, err := fetchAll[snapshotv1.VolumeSnapshotClass](m.c, snapClassesGVR, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, class := range classes {
+		if class.Annotations["snapshot.storage.kubernetes.io/is-default-class"] == "true" {
+			return class, nil
 		}
 	}
-	return &snapshotv1.VolumeSnapshotContent{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: snapshotv1.VolumeSnapshotContentSpec{
-			VolumeSnapshotRef: corev1.ObjectReference{
-				APIVersion: snapshotv1.SchemeGroupVersion.String(), Kind: "VolumeSnapshot",
-				Namespace: snap.Namespace, Name: snap.Name, UID: snap.UID,
-			},
-			DeletionPolicy: policy, Driver: snapshotDriver,
-			VolumeSnapshotClassName: snap.Spec.VolumeSnapshotClassName,
-			Source:                  snapshotv1.VolumeSnapshotContentSource{VolumeHandle: &handle},
-		},
-	}, nil
+	return nil, errors.New("no VolumeSnapshotClass is the default one, and the snapshot names none")
 }
 
 // claimSize is what the claim asks for: a volume that is restored from its snapshot
@@ -98,57 +99,6 @@ func (m *manager) claimSize(namespace, name string) (int64, error) {
 	return size.Value(), nil
 }
 
-// contentReady says that the files of the content are there. Its handle is its
-// name: that is where they are.
-func (m *manager) contentReady(name string, size int64) error {
-	content, err := fetch[snapshotv1.VolumeSnapshotContent](m.c, contentsGVR, "", name)
-	if err != nil {
-		return err
-	}
-	ready, now := true, time.Now().UnixNano()
-	return m.c.writeStatus(m.c.must(contentsGVR), content, snapshotv1.VolumeSnapshotContentStatus{
-		SnapshotHandle: &name, CreationTime: &now, ReadyToUse: &ready, RestoreSize: &size,
-	})
-}
-
-// content completes a content that a user made for a handle of the local runtime,
-// and removes the files of a deleted one.
-func (m *manager) content(_, name string) error {
-	content, err := fetch[snapshotv1.VolumeSnapshotContent](m.c, contentsGVR, "", name)
-	if err != nil {
-		return err
-	}
-	ref := content.Spec.VolumeSnapshotRef
-	m.add(snapshotsGVR, ref.Namespace, ref.Name)
-	if content.DeletionTimestamp != nil {
-		return m.removeContent(content)
-	}
-	handle := content.Spec.Source.SnapshotHandle
-	if handle == nil || content.Status != nil && content.Status.ReadyToUse != nil {
-		return nil
-	}
-	if !isDir(m.c.dirs.snapshot(*handle)) {
-		return m.contentFails(content, fmt.Sprintf("there is no snapshot with the handle %q in this state directory", *handle))
-	}
-	ready, now, size := true, time.Now().UnixNano(), int64(0)
-	return m.c.writeStatus(m.c.must(contentsGVR), content, snapshotv1.VolumeSnapshotContentStatus{
-		SnapshotHandle: handle, CreationTime: &now, ReadyToUse: &ready, RestoreSize: &size,
-	})
-}
-
-func (m *manager) removeContent(content *snapshotv1.VolumeSnapshotContent) error {
-	if s := content.Status; s != nil && s.SnapshotHandle != nil && content.Spec.DeletionPolicy == snapshotv1.VolumeSnapshotContentDelete {
-		if err := removeAll(m.c.dirs.snapshot(*s.SnapshotHandle)); err != nil {
-			return err
-		}
-	}
-	obj, err := untyped(content)
-	if err != nil {
-		return err
-	}
-	return m.c.store.remove(m.c.must(contentsGVR), obj)
-}
-
 // bindSnapshot shows the content's state in the snapshot.
 func (m *manager) bindSnapshot(snap *snapshotv1.VolumeSnapshot, name string) error {
 	content, err := fetch[snapshotv1.VolumeSnapshotContent](m.c, contentsGVR, "", name)
@@ -158,13 +108,16 @@ func (m *manager) bindSnapshot(snap *snapshotv1.VolumeSnapshot, name string) err
 	if err != nil {
 		return err
 	}
-	ref := content.Spec.VolumeSnapshotRef
-	if ref.Namespace != snap.Namespace || ref.Name != snap.Name || ref.UID != "" && ref.UID != snap.UID {
+	ref, state := content.Spec.VolumeSnapshotRef, content.Status
+	switch {
+	case ref.Namespace != snap.Namespace || ref.Name != snap.Name || ref.UID != "" && ref.UID != snap.UID:
 		return m.snapshotFails(snap, fmt.Sprintf("volumesnapshotcontent %q belongs to snapshot %s/%s", name, ref.Namespace, ref.Name))
-	}
-	state := content.Status
-	if state == nil || state.ReadyToUse == nil {
+	case content.Spec.Source.SnapshotHandle == nil && snap.Spec.Source.VolumeSnapshotContentName != nil:
+		return m.snapshotFails(snap, fmt.Sprintf("volumesnapshotcontent %q was made for another snapshot: its source has no snapshotHandle", name))
+	case state == nil || state.ReadyToUse == nil:
 		return nil // The content's change makes the snapshot due again.
+	case state.Error != nil && state.Error.Message != nil:
+		return m.snapshotFails(snap, *state.Error.Message)
 	}
 	if ref.UID == "" {
 		if err := m.claimContent(name, snap); err != nil {
@@ -187,23 +140,33 @@ func (m *manager) claimContent(name string, snap *snapshotv1.VolumeSnapshot) err
 	return err
 }
 
+// snapshotFails shows why the snapshot is not ready. An error that is there already
+// keeps its time: otherwise each look at it would be a change.
 func (m *manager) snapshotFails(snap *snapshotv1.VolumeSnapshot, why string) error {
+	if snap.Status != nil && sameError(snap.Status.Error, why) {
+		return nil
+	}
 	ready, now := false, m.c.now()
 	return m.c.writeStatus(m.c.must(snapshotsGVR), snap, snapshotv1.VolumeSnapshotStatus{
 		ReadyToUse: &ready, Error: &snapshotv1.VolumeSnapshotError{Message: &why, Time: &now},
 	})
 }
 
-func (m *manager) contentFails(content *snapshotv1.VolumeSnapshotContent, why string) error {
-	ready, now := false, m.c.now()
-	return m.c.writeStatus(m.c.must(contentsGVR), content, snapshotv1.VolumeSnapshotContentStatus{
-		ReadyToUse: &ready, Error: &snapshotv1.VolumeSnapshotError{Message: &why, Time: &now},
-	})
+func sameError(e *snapshotv1.VolumeSnapshotError, message string) bool {
+	return e != nil && e.Message != nil && *e.Message == message
 }
 
+// removeSnapshot deletes the snapshot's content first, if its policy says so.
 func (m *manager) removeSnapshot(snap *snapshotv1.VolumeSnapshot) error {
 	if s := snap.Status; s != nil && s.BoundVolumeSnapshotContentName != nil {
-		if err := m.dropContent(*s.BoundVolumeSnapshotContentName); err != nil {
+		gone, err := m.dropContent(*s.BoundVolumeSnapshotContentName, snap)
+		if err != nil || !gone {
+			return err // The content's end makes the snapshot due again.
+		}
+	}
+	if name := contentName(snap); !m.c.exists(contentsGVR, "", name) && snap.Status == nil {
+		// Its process was killed before there was a content to own the files.
+		if err := m.c.dirs.removeSnapshot(name); err != nil {
 			return err
 		}
 	}
@@ -214,36 +177,24 @@ func (m *manager) removeSnapshot(snap *snapshotv1.VolumeSnapshot) error {
 	return m.c.store.remove(m.c.must(snapshotsGVR), obj)
 }
 
-// dropContent follows the content's deletion policy.
-func (m *manager) dropContent(name string) error {
-	content, err := fetch[snapshotv1.VolumeSnapshotContent](m.c, contentsGVR, "", name)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil || content.Spec.DeletionPolicy == snapshotv1.VolumeSnapshotContentRetain {
-		return err
-	}
-	return m.c.drop(contentsGVR, "", name)
-}
-
 // snapshotDir gives the files of a snapshot, and nothing while it is not ready.
 func (m *manager) snapshotDir(namespace, name string) (string, error) {
 	snap, err := fetch[snapshotv1.VolumeSnapshot](m.c, snapshotsGVR, namespace, name)
 	if apierrors.IsNotFound(err) {
 		return "", nil
 	}
+	if err != nil || !snapshotReady(snap) {
+		return "", err
+	}
+	content, err := fetch[snapshotv1.VolumeSnapshotContent](m.c, contentsGVR, "", *snap.Status.BoundVolumeSnapshotContentName)
 	if err != nil {
 		return "", err
 	}
-	s := snap.Status
-	if s == nil || s.ReadyToUse == nil || !*s.ReadyToUse {
-		return "", nil
+	dir := m.c.dirs.snapshot(*content.Status.SnapshotHandle)
+	if !isDir(dir) {
+		return "", fmt.Errorf("the files of snapshot %s/%s are gone: there is no %s", namespace, name, dir)
 	}
-	content, err := fetch[snapshotv1.VolumeSnapshotContent](m.c, contentsGVR, "", *s.BoundVolumeSnapshotContentName)
-	if err != nil {
-		return "", err
-	}
-	return m.c.dirs.snapshot(*content.Status.SnapshotHandle), nil
+	return dir, nil
 }
 
 // addRestored is for claims that wait for a snapshot.
@@ -256,6 +207,32 @@ func (m *manager) addRestored(obj *unstructured.Unstructured) {
 	for _, claim := range claims {
 		if ref := dataSource(claim); ref != nil && ref.Name == obj.GetName() && claim.Status.Phase != corev1.ClaimBound {
 			m.add(claimsGVR, claim.Namespace, claim.Name)
+		}
+	}
+}
+
+// addSnapshots is for snapshots that wait for a claim.
+func (m *manager) addSnapshots(claim *unstructured.Unstructured) {
+	m.addUnready(func(snap *snapshotv1.VolumeSnapshot) bool {
+		source := snap.Spec.Source.PersistentVolumeClaimName
+		return snap.Namespace == claim.GetNamespace() && source != nil && *source == claim.GetName()
+	})
+}
+
+// addWaiting is for snapshots that wait for a class.
+func (m *manager) addWaiting() {
+	m.addUnready(func(*snapshotv1.VolumeSnapshot) bool { return true })
+}
+
+func (m *manager) addUnready(which func(*snapshotv1.VolumeSnapshot) bool) {
+	snaps, err := fetchAll[snapshotv1.VolumeSnapshot](m.c, snapshotsGVR, "")
+	if err != nil {
+		m.c.report("snapshots", err)
+		return
+	}
+	for _, snap := range snaps {
+		if !snapshotReady(snap) && which(snap) {
+			m.add(snapshotsGVR, snap.Namespace, snap.Name)
 		}
 	}
 }

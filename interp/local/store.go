@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -38,6 +39,9 @@ type store struct {
 	// linger tells whether a deleted object stays until its controller has
 	// cleaned up and calls remove. It may be nil.
 	linger func(resource, *unstructured.Unstructured) bool
+	// stored is told of each change, in order, before anybody else. It may be nil,
+	// and must not call the store.
+	stored func(change)
 	clock  func() time.Time
 }
 
@@ -162,7 +166,8 @@ func (s *store) checkCreate(r resource, namespace string, obj *unstructured.Unst
 		s.generateName(r, namespace, obj)
 	}
 	if msgs := validation.IsDNS1123Subdomain(obj.GetName()); len(msgs) > 0 && !strings.HasPrefix(r.Group, "rbac.") {
-		return apierrors.NewBadRequest(fmt.Sprintf("name %q: %s", obj.GetName(), strings.Join(msgs, "; ")))
+		return apierrors.NewInvalid(r.gvk().GroupKind(), obj.GetName(),
+			field.ErrorList{field.Invalid(field.NewPath("metadata", "name"), obj.GetName(), strings.Join(msgs, "; "))})
 	}
 	if s.objects[keyOf(r, namespace, obj.GetName())] != nil {
 		return apierrors.NewAlreadyExists(r.GroupVersionResource.GroupResource(), obj.GetName())
@@ -247,10 +252,16 @@ func (s *store) update(r resource, namespace, name, part string, edit func(*unst
 	if equality.Semantic.DeepEqual(old.Object, obj.Object) {
 		return old, nil
 	}
+	if err := checkFinalizers(r, old, obj); err != nil {
+		return nil, err
+	}
 	if part == "" {
 		if err := s.checkAdmission(r, old, obj); err != nil {
 			return nil, err
 		}
+	}
+	if obj.GetDeletionTimestamp() != nil && !s.stays(r, obj) {
+		return obj, s.commit(watch.Deleted, r, old, obj)
 	}
 	return obj, s.commit(watch.Modified, r, old, obj)
 }
@@ -285,43 +296,6 @@ func keepServerFields(r resource, old, obj *unstructured.Unstructured, part stri
 	}
 }
 
-// delete removes an object, or marks it for its controller to remove.
-func (s *store) delete(r resource, namespace, name string, opts metav1.DeleteOptions) (*unstructured.Unstructured, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, err := s.find(r, namespace, name)
-	if err != nil {
-		return nil, err
-	}
-	if p := opts.Preconditions; p != nil && p.UID != nil && *p.UID != old.GetUID() {
-		return nil, apierrors.NewConflict(r.GroupVersionResource.GroupResource(), name,
-			fmt.Errorf("the object's UID is %s, not %s", old.GetUID(), *p.UID))
-	}
-	if s.linger == nil || !s.linger(r, old) {
-		return old, s.commit(watch.Deleted, r, old, old.DeepCopy())
-	}
-	if old.GetDeletionTimestamp() != nil {
-		return old, nil
-	}
-	obj := old.DeepCopy()
-	now := metav1.NewTime(s.clock().UTC().Truncate(time.Second))
-	obj.SetDeletionTimestamp(&now)
-	obj.SetDeletionGracePeriodSeconds(opts.GracePeriodSeconds)
-	return obj, s.commit(watch.Modified, r, old, obj)
-}
-
-// remove takes an object away for good. One that has gone, or was replaced by
-// another of its name, is no error.
-func (s *store) remove(r resource, obj *unstructured.Unstructured) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, err := s.find(r, obj.GetNamespace(), obj.GetName())
-	if err != nil || old.GetUID() != obj.GetUID() {
-		return nil
-	}
-	return s.commit(watch.Deleted, r, old, old.DeepCopy())
-}
-
 // commit gives the object its version, writes it down and tells the watchers.
 func (s *store) commit(kind watch.EventType, r resource, old, obj *unstructured.Unstructured) error {
 	obj.SetResourceVersion(strconv.FormatInt(s.version+1, 10))
@@ -335,7 +309,11 @@ func (s *store) commit(kind watch.EventType, r resource, old, obj *unstructured.
 	} else {
 		s.objects[key] = obj
 	}
-	s.publish(change{Type: kind, Resource: r, Object: obj, Old: old, Version: s.version})
+	c := change{Type: kind, Resource: r, Object: obj, Old: old, Version: s.version}
+	if s.stored != nil {
+		s.stored(c)
+	}
+	s.publish(c)
 	return nil
 }
 

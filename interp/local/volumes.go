@@ -167,6 +167,9 @@ func volumeFor(claim *corev1.PersistentVolumeClaim, dir string) *corev1.Persiste
 }
 
 func (m *manager) removeClaim(claim *corev1.PersistentVolumeClaim) error {
+	if len(claim.Finalizers) > 0 {
+		return nil // Somebody still needs its files.
+	}
 	pods, err := fetchAll[corev1.Pod](m.c, podsGVR, claim.Namespace)
 	if err != nil {
 		return err

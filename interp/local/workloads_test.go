@@ -234,3 +234,55 @@ func TestManyContainersBecomeReady(t *testing.T) {
 		closeCluster(t, c)
 	}
 }
+
+const deploymentConfigManifest = `
+apiVersion: apps.openshift.io/v1
+kind: DeploymentConfig
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  selector: {app: web}
+  triggers: [{type: ConfigChange}]
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: app, image: any, command: [sh, -c, 'trap "" TERM; while :; do sleep 1; done']}
+`
+
+// Its pods take their time to end, as those of a new version must wait for them.
+func TestDeploymentConfigScalesAndRollsOut(t *testing.T) {
+	dir := t.TempDir()
+	c, env := openCluster(t, dir)
+	if err := errors.Join(c.Apply([]byte(deploymentConfigManifest)), c.Ready(deadline(t))); err != nil {
+		t.Fatal(err)
+	}
+	env.Log = testLog(t)
+	for _, step := range []struct{ to, before int }{{2, 2}, {0, 2}, {3, 0}} {
+		out, err := funcs.ScaleWorkload().Exec(deadline(t), env, funcs.Args{"kind": "DeploymentConfig", "namespace": "shop", "name": "web", "replicas": step.to})
+		if err != nil || out["originalReplicaCount"] != step.before {
+			t.Fatalf("to %d: %v, %v", step.to, out, err)
+		}
+		if got := len(podsOf(t, env, "shop", "app=web,deployment=web-1")); got != step.to {
+			t.Errorf("%d pods instead of %d", got, step.to)
+		}
+	}
+	configs := env.Dynamic.Resource(configsGVR).Namespace("shop")
+	patch := []byte(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"other","command":["sleep","infinity"]}]}}}}`)
+	settle(t, env)
+	if _, err := configs.Patch(deadline(t), "web", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ready(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	closeCluster(t, c)
+	c, env = openCluster(t, dir)
+	if err := c.Ready(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if pods := podsOf(t, env, "shop", "app=web"); len(pods) != 3 || pods[0].Labels["deployment"] != "web-2" || pods[0].Spec.Containers[0].Image != "other" {
+		t.Errorf("pods %+v", pods)
+	}
+}

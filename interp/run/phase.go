@@ -55,10 +55,19 @@ func (r *runner) attempt(ctx context.Context, ph *interp.Phase) (funcs.Output, e
 		return nil, err
 	}
 	output, err := r.exec(ctx, f, ph, args)
-	if cause := context.Cause(ctx); isContextError(err) && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w: %w", cause, err)
+	return output, withCause(ctx, err)
+}
+
+// withCause puts why the context has ended before the error of a function that it
+// ended. What a function says when its time is over need not be an error of the
+// context: that it was the time has to be said all the same.
+func withCause(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	timedOut := errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if err == nil || cause == nil || errors.Is(err, cause) || !timedOut && !isContextError(err) {
+		return err
 	}
-	return output, err
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // exec calls the function. A panic in it, or in a library below it, fails the phase

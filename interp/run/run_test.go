@@ -30,8 +30,10 @@ type fake struct {
 	running int
 	most    int
 	tries   map[string]int
-	release chan struct{} // closed to let "wait" go
-	waiting chan string   // told when a "wait" has begun
+
+	deadlines []time.Time
+	release   chan struct{} // closed to let "wait" go
+	waiting   chan string   // told when a "wait" has begun
 }
 
 func newFake() *fake {
@@ -65,6 +67,11 @@ func (f *fake) Exec(ctx context.Context, env *funcs.Env, args funcs.Args) (funcs
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	case "late-once":
+		return nil, f.lateOnce(ctx, words[1])
+	case "wait-and-tell":
+		<-ctx.Done()
+		return nil, errors.New("2 of 3 pods are ready")
 	case "fail-twice":
 		return nil, multierror.Append(nil, errors.New("one"), errors.New("two"))
 	case "panic":
@@ -73,6 +80,21 @@ func (f *fake) Exec(ctx context.Context, env *funcs.Env, args funcs.Args) (funcs
 		return funcs.Output{words[1]: words[2]}, nil
 	}
 	return nil, nil
+}
+
+// lateOnce waits for the end of ctx when it is first called, and notes the deadlines.
+func (f *fake) lateOnce(ctx context.Context, name string) error {
+	deadline, _ := ctx.Deadline()
+	f.mu.Lock()
+	f.deadlines = append(f.deadlines, deadline)
+	f.tries[name]++
+	first := f.tries[name] == 1
+	f.mu.Unlock()
+	if !first {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 func (f *fake) enter(what string) {
@@ -273,6 +295,30 @@ func TestTimeoutEndsThePhase(t *testing.T) {
 	}
 }
 
+// TestTimeoutTellsWhatWasSeen: also if the function's error is none of the context.
+func TestTimeoutTellsWhatWasSeen(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "wait-and-tell", `timeout: "1ms"`)+"}")
+	_, err := Run(context.Background(), opts)
+	want := "phase a (KubeTask): the phase's timeout of 1ms has passed: 2 of 3 pods are ready"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, expected %s", err, want)
+	}
+}
+
+// TestEachAttemptHasTheTimeout: one that is used up leaves the next its own.
+func TestEachAttemptHasTheTimeout(t *testing.T) {
+	f := newFake()
+	opts := options(t, f, "phases: {\n"+task("a", "late-once a", `timeout: "10ms"`, `retry: {attempts: 2, backoff: "1ms"}`)+"}")
+	result, err := Run(context.Background(), opts)
+	if err != nil || result.Phases[0].Attempts != 2 {
+		t.Fatalf("attempts %d, error %v", result.Phases[0].Attempts, err)
+	}
+	if len(f.deadlines) != 2 || !f.deadlines[1].After(f.deadlines[0]) {
+		t.Errorf("deadlines %v", f.deadlines)
+	}
+}
+
 func TestRetryRunsAgain(t *testing.T) {
 	f := newFake()
 	opts := options(t, f, "phases: {\n"+task("a", "flaky a", `retry: {attempts: 3, backoff: "1ms"}`)+"}")
@@ -420,6 +466,14 @@ func TestDeferHasALimit(t *testing.T) {
 	_, err := Run(context.Background(), opts)
 	if err == nil || !strings.Contains(err.Error(), "the defer phase's limit of 1ms has passed") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestDocsTellTheDeferLimit(t *testing.T) {
+	page := readFile(t, "../../docs/time-limits.md")
+	want := fmt.Sprintf("without one it has %gm.", DefaultDeferTimeout.Minutes())
+	if !strings.Contains(string(page), want) {
+		t.Errorf("docs/time-limits.md does not say %q", want)
 	}
 }
 

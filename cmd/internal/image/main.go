@@ -1,6 +1,6 @@
-// Command image packs the tools image: a static rescue, which is kando as well, and
-// the shell and utilities of a static busybox. It needs no container engine and no
-// network.
+// Command image packs the tools image: a static rescue, which is kando as well, the
+// shell and utilities of a static busybox, and the kopia program if it is given. It
+// needs no container engine and no network.
 package main
 
 import (
@@ -13,19 +13,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rescuecue/rescue/cmd/internal/ocipack"
 )
 
 type options struct {
-	name, rescue, busybox, certificates, out string
+	name, rescue, kopia, busybox, certificates, out string
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.name, "name", "localhost/rescue-tools:dev", "name and tag of the image")
 	flag.StringVar(&o.rescue, "rescue", "", "the rescue program, built with CGO_ENABLED=0")
+	flag.StringVar(&o.kopia, "kopia", "", "the kopia program, built with CGO_ENABLED=0, for repository servers; empty for none")
 	flag.StringVar(&o.busybox, "busybox", "/bin/busybox", "a static busybox")
 	flag.StringVar(&o.certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt",
 		"certificates of the authorities that TLS servers are checked with; empty for none")
@@ -47,12 +49,13 @@ func pack(o options) error {
 	if err != nil {
 		return err
 	}
-	busybox, busyboxArch, err := program(o.busybox, "install the package busybox-static, or name one with -busybox")
+	busybox, err := o.beside(arch, o.busybox, "install the package busybox-static, or name one with -busybox")
 	if err != nil {
 		return err
 	}
-	if arch != busyboxArch {
-		return fmt.Errorf("%s is for %s, %s for %s", o.rescue, arch, o.busybox, busyboxArch)
+	kopia, err := o.server(arch)
+	if err != nil {
+		return err
 	}
 	links, err := applets(o.busybox)
 	if err != nil {
@@ -68,8 +71,27 @@ func pack(o options) error {
 		Architecture: arch,
 		Entrypoint:   []string{"/usr/local/bin/rescue"},
 		Env:          []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-		Files:        append(files, links...),
+		Files:        slices.Concat(files, kopia, links),
 	})
+}
+
+// beside reads a program that has to be for the same machines as rescue.
+func (o options) beside(arch, path, hint string) ([]byte, error) {
+	data, its, err := program(path, hint)
+	if err == nil && its != arch {
+		err = fmt.Errorf("%s is for %s, %s for %s", o.rescue, arch, path, its)
+	}
+	return data, err
+}
+
+// server is what a repository server needs: kopia keeps the server's part to its own
+// program.
+func (o options) server(arch string) ([]ocipack.File, error) {
+	if o.kopia == "" {
+		return nil, nil
+	}
+	data, err := o.beside(arch, o.kopia, "build it with CGO_ENABLED=0 in deploy/repository-server/kopia")
+	return []ocipack.File{{Path: "usr/local/bin/kopia", Mode: 0o755, Data: data}}, err
 }
 
 // base are the files of every image.

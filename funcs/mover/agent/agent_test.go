@@ -103,10 +103,24 @@ func TestAllOperations(t *testing.T) {
 	if diff := cmp.Diff(described, call(agent.OpList, nil).Snapshots); diff != "" || described[0].ID != made.SnapshotID {
 		t.Errorf("stats and list differ:\n%s", diff)
 	}
+	call(agent.OpCheck, nil)
+	measured := call(agent.OpMeasure, func(r *agent.Request) { r.Snapshot, r.Measure = id, mover.MeasureFiles }).Measured
+	if want := (mover.Measured{Count: 1, Size: int64(len(content))}); *measured != want {
+		t.Errorf("measure: %+v, want %+v", *measured, want)
+	}
 	t.Run("errors", func(t *testing.T) { testErrorsKeepTheirCode(t, base) })
 	call(agent.OpDelete, func(r *agent.Request) { r.Snapshot = id })
 	if left := call(agent.OpList, nil).Snapshots; len(left) != 0 {
 		t.Errorf("after delete: %+v", left)
+	}
+	if reclaimed := call(agent.OpReclaim, nil).Reclaimed; reclaimed.Freed <= 0 || reclaimed.Postponed != "" {
+		t.Errorf("reclaim: %+v", reclaimed)
+	}
+	if n := call(agent.OpDeleteObjects, func(r *agent.Request) { r.Key = "app" }).Deleted.Objects; n < 3 {
+		t.Errorf("%d objects deleted", n)
+	}
+	if call(agent.OpProbe, nil).Exists {
+		t.Error("probe: a repository after its objects were deleted")
 	}
 }
 

@@ -28,6 +28,12 @@ const (
 	OpDelete  Op = "delete"  // nothing
 	OpStats   Op = "stats"   // Snapshots: the one that was asked for
 	OpList    Op = "list"    // Snapshots: all
+	OpCheck   Op = "check"   // nothing: that the repository can be opened is the answer
+	OpMeasure Op = "measure" // Measured
+	OpReclaim Op = "reclaim" // Reclaimed
+
+	// OpDeleteObjects is about the store alone, not about a repository.
+	OpDeleteObjects Op = "delete-objects" // Deleted
 )
 
 // Request is the one document that `rescue mover` reads.
@@ -41,11 +47,17 @@ type Request struct {
 	Password    string          `json:"password,omitempty"`
 	Namespace   string          `json:"namespace,omitempty"`
 	InsecureTLS bool            `json:"insecureTLS,omitempty"`
-	// Path and Tag belong to backup.
-	Path string `json:"path,omitempty"`
-	Tag  string `json:"tag,omitempty"`
-	// Snapshot says which one to restore, delete or describe.
+	// Path, Tag, Tags and Origin belong to backup.
+	Path   string            `json:"path,omitempty"`
+	Tag    string            `json:"tag,omitempty"`
+	Tags   map[string]string `json:"tags,omitempty"`
+	Origin string            `json:"origin,omitempty"`
+	// Snapshot says which one to restore, delete, describe or measure.
 	Snapshot mover.Selector `json:"snapshot"`
+	// Measure belongs to measure.
+	Measure mover.Measure `json:"measure,omitempty"`
+	// Key belongs to delete-objects: that of an object, which goes with all below it.
+	Key string `json:"key,omitempty"`
 	// Target and SubPath belong to restore.
 	Target  string `json:"target,omitempty"`
 	SubPath string `json:"subPath,omitempty"`
@@ -62,6 +74,14 @@ type Result struct {
 	Backup    *mover.BackupResult  `json:"backup,omitempty"`
 	Restore   *mover.RestoreResult `json:"restore,omitempty"`
 	Snapshots []mover.Snapshot     `json:"snapshots,omitempty"`
+	Measured  *mover.Measured      `json:"measured,omitempty"`
+	Reclaimed *mover.ReclaimResult `json:"reclaimed,omitempty"`
+	Deleted   *Deleted             `json:"deleted,omitempty"`
+}
+
+// Deleted says what delete-objects did.
+type Deleted struct {
+	Objects int `json:"objects"`
 }
 
 // answers tells whether the result has what the operation promises.
@@ -73,6 +93,12 @@ func (r *Result) answers(op Op) bool {
 		return r.Restore != nil
 	case OpStats:
 		return len(r.Snapshots) == 1
+	case OpMeasure:
+		return r.Measured != nil
+	case OpReclaim:
+		return r.Reclaimed != nil
+	case OpDeleteObjects:
+		return r.Deleted != nil
 	}
 	return true // their empty result has a meaning
 }

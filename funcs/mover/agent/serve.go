@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/rescuecue/rescue/funcs/mover"
+	"github.com/rescuecue/rescue/funcs/store"
 )
 
 // Exit statuses of Serve.
@@ -84,6 +85,14 @@ func perform(ctx context.Context, req Request, out *lines) (Result, error) {
 		return with(ctx, mover.Open, loc, req, out, stats)
 	case OpList:
 		return with(ctx, mover.Open, loc, req, out, list)
+	case OpCheck:
+		return with(ctx, mover.Open, loc, req, out, check)
+	case OpMeasure:
+		return with(ctx, mover.Open, loc, req, out, measure)
+	case OpReclaim:
+		return with(ctx, mover.Open, loc, req, out, reclaim)
+	case OpDeleteObjects:
+		return deleteObjects(ctx, req)
 	}
 	return Result{}, &mover.Error{Code: mover.CodeBadRequest, Text: fmt.Sprintf("unknown operation %q", req.Op)}
 }
@@ -108,7 +117,9 @@ func with(ctx context.Context, open opener, loc mover.Location, req Request, out
 }
 
 func backup(ctx context.Context, r mover.Repository, req Request, out *lines) (Result, error) {
-	res, err := r.Backup(ctx, mover.BackupRequest{Path: req.Path, Tag: req.Tag, Parallel: req.Parallel, Progress: out.progress})
+	res, err := r.Backup(ctx, mover.BackupRequest{
+		Path: req.Path, Tag: req.Tag, Tags: req.Tags, Origin: req.Origin, Parallel: req.Parallel, Progress: out.progress,
+	})
 	return Result{Backup: &res}, err
 }
 
@@ -131,6 +142,28 @@ func stats(ctx context.Context, r mover.Repository, req Request, _ *lines) (Resu
 func list(ctx context.Context, r mover.Repository, _ Request, _ *lines) (Result, error) {
 	all, err := r.List(ctx)
 	return Result{Snapshots: all}, err
+}
+
+func check(context.Context, mover.Repository, Request, *lines) (Result, error) { return Result{}, nil }
+
+func measure(ctx context.Context, r mover.Repository, req Request, _ *lines) (Result, error) {
+	res, err := r.Measure(ctx, req.Snapshot, req.Measure)
+	return Result{Measured: &res}, err
+}
+
+func reclaim(ctx context.Context, r mover.Repository, _ Request, _ *lines) (Result, error) {
+	res, err := r.Reclaim(ctx)
+	return Result{Reclaimed: &res}, err
+}
+
+func deleteObjects(ctx context.Context, req Request) (_ Result, err error) {
+	s, err := store.Open(ctx, req.Profile)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	count, err := store.DeletePrefix(ctx, s, req.Key)
+	return Result{Deleted: &Deleted{Objects: count}}, err
 }
 
 // lines writes events, one a line.

@@ -1,0 +1,129 @@
+package funcs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rescuecue/rescue/funcs/kube"
+)
+
+type kubeOpsArgs struct {
+	Operation       string           `json:"operation"`
+	Namespace       string           `json:"namespace"`
+	Spec            string           `json:"spec"`
+	ObjectReference *objectReference `json:"objectReference"`
+}
+
+// KubeOps creates, deletes or patches objects of any kind.
+func KubeOps() Func { return fn[kubeOpsArgs]{name: "KubeOps", exec: kubeOps} }
+
+func kubeOps(ctx context.Context, env *Env, a kubeOpsArgs) (Output, error) {
+	switch {
+	case a.Operation != "create" && a.Operation != "delete" && a.Operation != "patch":
+		return nil, fmt.Errorf("operation %q is not known: it must be create, delete or patch", a.Operation)
+	case a.Operation != "delete" && a.Spec == "":
+		return nil, fmt.Errorf("operation %s needs a spec", a.Operation)
+	case a.Operation == "create":
+		return createObjects(ctx, env, a)
+	case a.ObjectReference == nil:
+		return nil, fmt.Errorf("operation %s needs an objectReference", a.Operation)
+	case a.Operation == "delete":
+		return deleteObject(ctx, env, *a.ObjectReference, a.Namespace)
+	}
+	return patchObject(ctx, env, *a.ObjectReference, a.Spec)
+}
+
+// deleteObject also waits until the object is gone, which its finalizers may delay.
+func deleteObject(ctx context.Context, env *Env, ref objectReference, namespace string) (Output, error) {
+	if namespace == "" {
+		namespace = metav1.NamespaceDefault
+	}
+	t, err := env.target(ctx, ref, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("delete: %w", err)
+	}
+	object, err := t.client.Get(ctx, t.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) && env.phase() != "" {
+		return nil, fmt.Errorf("delete %s: %w; perhaps an earlier attempt of this phase has deleted it", t, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("delete %s: %w", t, err)
+	}
+	// The UID, so that a new object of the same name is left alone.
+	uid := object.GetUID()
+	err = t.client.Delete(ctx, t.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
+	if apierrors.IsNotFound(err) {
+		return t.output(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("delete %s: %w", t, err)
+	}
+	last, err := kube.Follow(ctx, kube.Dynamic(t.client), object, func(*unstructured.Unstructured) (bool, error) { return false, nil })
+	if errors.Is(err, kube.ErrDeleted) {
+		return t.output(), nil
+	}
+	return nil, fmt.Errorf("delete %s: the server has agreed, but it is still there%s: %w", t, obstacles(last), err)
+}
+
+// obstacles says what keeps an object that is being deleted.
+func obstacles(object *unstructured.Unstructured) string {
+	text := ""
+	if f := object.GetFinalizers(); len(f) > 0 {
+		text = fmt.Sprintf(", because of its finalizers %q: look at the controllers that have to remove them", f)
+	}
+	if status := shortStatus(object); status != "" {
+		text += "; status: " + status
+	}
+	return text
+}
+
+// patchObject sends a strategic merge patch, which merges lists by their keys. The
+// server refuses it for custom resources; they get a JSON merge patch.
+func patchObject(ctx context.Context, env *Env, ref objectReference, spec string) (Output, error) {
+	patch, err := readPatch(spec)
+	if err != nil {
+		return nil, fmt.Errorf("patch: %w", err)
+	}
+	t, err := env.target(ctx, ref, "")
+	if err != nil {
+		return nil, fmt.Errorf("patch: %w", err)
+	}
+	object, err := t.client.Patch(ctx, t.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	if isUnsupportedMediaType(err) {
+		object, err = t.client.Patch(ctx, t.name, types.MergePatchType, patch, metav1.PatchOptions{})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("patch %s: %w", t, err)
+	}
+	t.name = object.GetName()
+	return t.output(), nil
+}
+
+// isUnsupportedMediaType looks at the code alone: not every server gives the reason.
+func isUnsupportedMediaType(err error) bool {
+	status := apierrors.APIStatus(nil)
+	return errors.As(err, &status) && status.Status().Code == http.StatusUnsupportedMediaType
+}
+
+func readPatch(spec string) ([]byte, error) {
+	docs, err := readDocuments(spec)
+	if err != nil {
+		return nil, err
+	}
+	if len(docs) != 1 {
+		return nil, fmt.Errorf("the spec has %d documents: a patch is one", len(docs))
+	}
+	patch, ok := docs[0].value.(map[string]any)
+	if !ok {
+		return nil, errors.New("the spec is no map: a patch has the fields to change")
+	}
+	return json.Marshal(patch)
+}

@@ -1,0 +1,77 @@
+package mover
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/kopia/kopia/repo/blob"
+)
+
+// listed is a store with some blobs, of which one was deleted.
+type listed struct {
+	blob.Storage
+	ids     []blob.ID
+	deleted blob.ID
+}
+
+func (l *listed) ListBlobs(_ context.Context, _ blob.ID, each func(blob.Metadata) error) error {
+	for _, id := range l.ids {
+		if err := each(blob.Metadata{BlobID: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *listed) GetMetadata(_ context.Context, id blob.ID) (blob.Metadata, error) {
+	if id == "xn0_neighbour" {
+		return blob.Metadata{}, blob.ErrBlobNotFound
+	}
+	return blob.Metadata{BlobID: id}, nil
+}
+
+func (l *listed) DeleteBlob(_ context.Context, id blob.ID) error {
+	l.deleted = id
+	return nil
+}
+
+func TestFence(t *testing.T) {
+	own := []blob.ID{
+		"p00112233445566778899aabbccddeeff", "q00112233445566778899aabbccddeeff-s8ea54eebf84a3429147",
+		"s00112233445566778899aabbccddeeff-s8ea54eebf84a3429147", "xn0_851800d4132b7803694129b25303b48a-sd2f56e1a5399f289147-c1",
+		"xw1795353790", "kopia.repository", "_log_1", "n0011", "rescue-mark-use-1", "",
+	}
+	foreign := []blob.ID{
+		"payments/kopia.repository", "pa/p00112233445566778899aabbccddeeff", "xn-web/xn0_1", "search-0/q1",
+		// As a directory shows them, in which p/012 is the place of another repository.
+		"paymentsp00112233445566778899aabbccddeeff", "p012kopia.repository", "p012p3456", "sub",
+	}
+	st := &listed{ids: slices.Concat(own, foreign, []blob.ID{"xn0_neighbour"})}
+	for name, tc := range map[string]struct {
+		flat bool
+		want []blob.ID
+	}{
+		"bucket":    {false, append(slices.Clone(own), "xn0_neighbour")},
+		"directory": {true, own},
+	} {
+		all, err := blob.ListAllBlobs(t.Context(), fence(st, tc.flat), "")
+		var got []blob.ID
+		for _, m := range all {
+			got = append(got, m.BlobID)
+		}
+		if err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("%s: listed %q, %v; want %q", name, got, err, tc.want)
+		}
+	}
+	for _, id := range foreign {
+		if err := fence(st, false).DeleteBlob(t.Context(), id); err == nil || st.deleted != "" {
+			t.Errorf("%s was deleted: %v", id, err)
+		}
+	}
+	for _, id := range own {
+		if err := fence(st, false).DeleteBlob(t.Context(), id); err != nil || st.deleted != id {
+			t.Errorf("%s was not deleted: %v", id, err)
+		}
+	}
+}
