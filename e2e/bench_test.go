@@ -4,20 +4,32 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"runtime/metrics"
 	"sync"
 	"testing"
+	"time"
 
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/remotecommand"
 
 	"github.com/rescuecue/rescue/funcs"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
-// BenchmarkPods compares KubeTask with the same pod made by plain API calls, which
-// waits for its end by watching and reads nothing. Run it with
+// The benchmarks measure a function beside the same work done with plain API calls,
+// which waits by watching and reads nothing that it need not. Run them with
 //
-//	go test -tags e2e -run '^$' -bench Pods -benchtime 5x ./e2e
+//	go test -tags e2e -run '^$' -bench . -benchtime 5x ./e2e
+
 func BenchmarkPods(b *testing.B) {
 	env, _ := newEnv(b)
 	plain := func(ctx context.Context) error { return plainPod(ctx, env) }
@@ -25,10 +37,10 @@ func BenchmarkPods(b *testing.B) {
 		_, err := funcs.KubeTask().Exec(ctx, env, funcs.Args{"image": image(), "command": []string{"true"}})
 		return err
 	}
-	b.Run("1/plain", func(b *testing.B) { repeat(b, 1, plain) })
-	b.Run("1/KubeTask", func(b *testing.B) { repeat(b, 1, task) })
-	b.Run("10/plain", func(b *testing.B) { repeat(b, 10, plain) })
-	b.Run("10/KubeTask", func(b *testing.B) { repeat(b, 10, task) })
+	for _, n := range []int{1, 10} {
+		b.Run(fmt.Sprintf("%d/plain", n), func(b *testing.B) { repeat(b, n, plain) })
+		b.Run(fmt.Sprintf("%d/KubeTask", n), func(b *testing.B) { repeat(b, n, task) })
+	}
 }
 
 // repeat runs n at once in each round.
@@ -62,14 +74,130 @@ func plainPod(ctx context.Context, env *funcs.Env) error {
 	return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
 }
 
-// BenchmarkKubeExec runs a command in a pod that is there.
-func BenchmarkKubeExec(b *testing.B) {
+func BenchmarkExec(b *testing.B) {
 	env, _ := newEnv(b)
+	env.Log = slog.New(slog.DiscardHandler)
 	sleeper(b, env)
-	for b.Loop() {
-		_, err := funcs.KubeExec().Exec(b.Context(), env, funcs.Args{"pod": "sleeper", "namespace": env.Namespace, "command": sh("true")})
-		if err != nil {
-			b.Fatal(err)
+	kubeExec := func(script string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			args := funcs.Args{"pod": "sleeper", "namespace": env.Namespace, "command": sh(script)}
+			_, err := funcs.KubeExec().Exec(ctx, env, args)
+			return err
 		}
 	}
+	plain := func(script string) func(context.Context) error {
+		return func(ctx context.Context) error { return plainExec(ctx, env, sh(script)) }
+	}
+	const lines = "yes 'a line of some text, as a dump would write it' | head -c 52428800"
+	b.Run("true/plain", func(b *testing.B) { repeat(b, 1, plain("true")) })
+	b.Run("true/KubeExec", func(b *testing.B) { repeat(b, 1, kubeExec("true")) })
+	b.Run("50MB/plain", func(b *testing.B) { heap(b); repeat(b, 1, plain(lines)) })
+	b.Run("50MB/KubeExec", func(b *testing.B) { heap(b); repeat(b, 1, kubeExec(lines)) })
+}
+
+// plainExec is what the client library does by itself.
+func plainExec(ctx context.Context, env *funcs.Env, command []string) error {
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
+	if err != nil {
+		return err
+	}
+	url := env.Kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(env.Namespace).Name("sleeper").
+		SubResource("exec").VersionedParams(&corev1.PodExecOptions{Command: command, Stdout: true}, scheme.ParameterCodec).URL()
+	exec, err := remotecommand.NewWebSocketExecutor(rest.CopyConfig(config), "GET", url.String())
+	if err != nil {
+		return err
+	}
+	return exec.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: io.Discard})
+}
+
+// heap reports the most that the heap grew, looking every few milliseconds.
+func heap(b *testing.B) {
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	before, peak := sample[0].Value.Uint64(), uint64(0)
+	ctx, cancel := context.WithCancel(b.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for ctx.Err() == nil {
+			metrics.Read(sample)
+			peak = max(peak, sample[0].Value.Uint64())
+			time.Sleep(2 * time.Millisecond)
+		}
+	})
+	b.Cleanup(func() {
+		cancel()
+		watching.Wait()
+		b.ReportMetric(float64(max(peak, before)-before)/(1<<20), "MB-more")
+	})
+}
+
+func BenchmarkScale(b *testing.B) {
+	env, _ := newEnv(b)
+	newWorkload(b, env, "deployment")
+	scale := func(to int) func(context.Context) error {
+		return func(ctx context.Context) error {
+			args := funcs.Args{"namespace": env.Namespace, "name": "app", "kind": "deployment", "replicas": to}
+			_, err := funcs.ScaleWorkload().Exec(ctx, env, args)
+			return err
+		}
+	}
+	plain := func(to int32) func(context.Context) error {
+		return func(ctx context.Context) error { return plainScale(ctx, env, to) }
+	}
+	both(b, "ScaleWorkload", "1to0", plain(0), scale(0), plain(1))
+	both(b, "ScaleWorkload", "0to1", plain(1), scale(1), plain(0))
+}
+
+// both measures the plain way and ours, and undoes each round outside of the clock.
+func both(b *testing.B, function, name string, plain, ours, undo func(context.Context) error) {
+	ways := map[string]func(context.Context) error{"plain": plain, function: ours}
+	for _, way := range []string{"plain", function} {
+		b.Run(name+"/"+way, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				err := undo(b.Context())
+				b.StartTimer()
+				if err == nil {
+					err = ways[way](b.Context())
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// plainScale waits for the number of pods by watching the Deployment, and for the
+// last pod to be gone by asking, as kubectl wait would.
+func plainScale(ctx context.Context, env *funcs.Env, to int32) error {
+	deployments := env.Kube.AppsV1().Deployments(env.Namespace)
+	wanted := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: "app", Namespace: env.Namespace}, Spec: autoscalingv1.ScaleSpec{Replicas: to}}
+	if _, err := deployments.UpdateScale(ctx, "app", wanted, metav1.UpdateOptions{}); err != nil {
+		return err
+	}
+	for {
+		list, err := env.Kube.CoreV1().Pods(env.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=app"})
+		if err != nil {
+			return err
+		}
+		if ready := readyPods(list.Items); len(list.Items) == int(to) && ready == int(to) {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func readyPods(pods []corev1.Pod) int {
+	n := 0
+	for _, p := range pods {
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -69,6 +69,7 @@ type app struct {
 func newApp(t *testing.T, env *funcs.Env, image, exportTo string) *app {
 	t.Helper()
 	a := &app{Env: env, t: t, claim: "data", exportTo: exportTo, container: "tools"}
+	env.ToolsImage = toolsImage()
 	newClaim(t, env, a.claim)
 	volumes := map[string]string{a.claim: "/data"}
 	if exportTo != "" {

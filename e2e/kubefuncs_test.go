@@ -364,7 +364,7 @@ func TestScaleWorkload(t *testing.T) {
 }
 
 // newWorkload makes a workload named app with one replica.
-func newWorkload(t *testing.T, env *funcs.Env, kind string) {
+func newWorkload(t testing.TB, env *funcs.Env, kind string) {
 	t.Helper()
 	labels := map[string]string{"app": "app"}
 	spec := kube.SingleContainer(image(), sh("trap 'sleep 1; exit' TERM; sleep 3600 & wait"), "")
