@@ -56,9 +56,6 @@ func BenchmarkVetOneFile(b *testing.B) {
 
 func BenchmarkCorpus(b *testing.B) {
 	corpus := os.Getenv("RESCUE_CORPUS")
-	if corpus == "" {
-		corpus = "../../shared/corpus"
-	}
 	files, err := filepath.Glob(filepath.Join(corpus, "blueprints", "*", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		b.Skipf("no corpus at %s: set RESCUE_CORPUS to a folder with blueprints/*/*.yaml", corpus)

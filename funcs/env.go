@@ -100,7 +100,7 @@ type PodExecutor interface {
 type ExecOptions struct {
 	Namespace string
 	Pod       string
-	Container string // empty: the pod's default container
+	Container string // empty: the pod's only container
 	Command   []string
 	Stdin     io.Reader // nil: none
 	Stdout    io.Writer // nil: thrown away

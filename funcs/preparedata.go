@@ -46,10 +46,11 @@ func prepareData(ctx context.Context, env *Env, a prepareDataArgs) (Output, erro
 	if out == nil {
 		return nil, err
 	}
-	if failed := kube.PodErrors(err); !a.FailOnError && len(failed) == 1 && failed[0].ByCommand() && failed[0].Container == kube.MainContainer {
+	// Any further error, such as that of a log that broke off, is not the command's.
+	if failed, alone := err.(*kube.PodError); alone && !a.FailOnError && failed.ByCommand() && failed.Container == kube.MainContainer { //nolint:errorlint // nothing around it
 		err = nil
 		env.Log.LogAttrs(ctx, slog.LevelWarn, "the command failed, and the phase goes on because failOnError is false",
-			slog.Int("status", failed[0].ExitCode), slog.String("log", strings.Join(out.tail.Lines(), "\n")))
+			slog.Int("status", failed.ExitCode), slog.String("log", strings.Join(out.tail.Lines(), "\n")))
 	}
 	return out.result(err)
 }

@@ -1,6 +1,9 @@
 package funcs_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"maps"
 	"strings"
 	"testing"
@@ -253,5 +256,24 @@ func TestPrepareDataFails(t *testing.T) {
 			}
 			noPods(t, env)
 		})
+	}
+}
+
+// brokenLogs hands over some of a log, and then fails.
+type brokenLogs struct{}
+
+func (brokenLogs) Follow(_ context.Context, _, _, _ string, w io.Writer) error {
+	_, err := io.WriteString(w, taskLog)
+	return errors.Join(err, errors.New("the log broke off"))
+}
+
+// TestPrepareDataLosesItsLog: a status that does not matter hides no lost outputs.
+func TestPrepareDataLosesItsLog(t *testing.T) {
+	env, client, _ := funcstest.NewEnv(claimIn("shop", "data"))
+	env.Logs = brokenLogs{}
+	funcstest.Kubelet(t, client, funcstest.Ended(3, "container"))
+	out, err := funcs.PrepareData().Exec(t.Context(), env, prepareArgs(funcs.Args{"volumes": map[string]any{"data": "/d"}}))
+	if err == nil || out != nil || !strings.Contains(err.Error(), "the log broke off") || !strings.Contains(err.Error(), "status 3") {
+		t.Errorf("outputs %v, error %v", out, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
 	"github.com/rescuecue/rescue/funcs/kube/client"
 	"github.com/rescuecue/rescue/interp/local"
 )
@@ -33,6 +35,8 @@ type sessionFlags struct {
 	SecurePods     bool     `json:"securePods,omitempty"`
 	ToolsImage     string   `json:"toolsImage,omitempty"`
 	StateDir       string   `json:"stateDir"`
+
+	patience kube.Patience
 }
 
 func (f *sessionFlags) register(fs *pflag.FlagSet) {
@@ -43,6 +47,9 @@ func (f *sessionFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Context, "context", "", "`NAME` of the kubeconfig's context")
 	fs.StringVar(&f.WorkNamespace, "work-namespace", "", "`NAMESPACE` for pods that name none (default: that of the kubeconfig's context)")
 	fs.StringVar(&f.ServiceAccount, "service-account", "", "`NAME` of the service account for pods in the work namespace (default: the namespace's own)")
+	fs.DurationVar(&f.patience.Start, "pod-start-timeout", 0, "how long a pod may take to start, `DURATION` (default: 15m, or $TIMEOUT_WORKER_POD_READY minutes)")
+	fs.DurationVar(&f.patience.Unschedulable, "unschedulable-timeout", 0, "how long a pod may wait for a node with room, `DURATION` (default 30s)")
+	fs.DurationVar(&f.patience.Image, "image-pull-timeout", 0, "how long an image that cannot be pulled is tried, `DURATION` (default 15s)")
 	fs.BoolVar(&f.SecurePods, "secure-pods", os.Getenv("SECURE_DEFAULTS_FOR_JOB_PODS") == "true", "give generated pods the service account named default, without its token (default: true if $SECURE_DEFAULTS_FOR_JOB_PODS is \"true\")")
 	fs.StringVar(&f.ToolsImage, "tools-image", "", "`IMAGE` of pods that move data, where the phase names none (default "+funcs.DefaultToolsImage+")")
 	fs.StringVar(&f.StateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
@@ -84,6 +91,10 @@ func (f *sessionFlags) open(ctx context.Context, talk io.Writer) (*session, erro
 		SecurePods:     f.SecurePods,
 		ToolsImage:     f.ToolsImage,
 	}
+	var err error
+	if env.Patience, err = f.podPatience(os.Getenv(startVariable)); err != nil {
+		return nil, err
+	}
 	switch f.Runtime {
 	case "cluster":
 		if len(f.Objects) > 0 {
@@ -95,6 +106,26 @@ func (f *sessionFlags) open(ctx context.Context, talk io.Writer) (*session, erro
 	default:
 		return nil, usage("--runtime: expected cluster or local, found %q", f.Runtime)
 	}
+}
+
+// startVariable is Kanister's own: whole minutes for a pod to start.
+const startVariable = "TIMEOUT_WORKER_POD_READY"
+
+// podPatience is what the flags say, or else the variable; what is 0 has the default.
+func (f *sessionFlags) podPatience(minutes string) (kube.Patience, error) {
+	p := f.patience
+	if p.Start < 0 || p.Unschedulable < 0 || p.Image < 0 {
+		return p, usage("--pod-start-timeout, --unschedulable-timeout, --image-pull-timeout: a duration cannot be negative")
+	}
+	if p.Start != 0 || minutes == "" {
+		return p, nil
+	}
+	n, err := strconv.Atoi(minutes)
+	if err != nil || n <= 0 {
+		return p, usage("$%s: expected a number of minutes, found %q", startVariable, minutes)
+	}
+	p.Start = time.Duration(n) * time.Minute
+	return p, nil
 }
 
 func (f *sessionFlags) openCluster(env *funcs.Env) (*session, error) {

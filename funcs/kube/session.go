@@ -16,8 +16,9 @@ import (
 )
 
 // removeLimit bounds the removal of a pod, which has to happen even when the
-// action was cancelled.
-const removeLimit = 45 * time.Second
+// action was cancelled. It is longer than the outages of the API server that are sat
+// out: a pod that is left goes on working on its volumes.
+const removeLimit = outageLimit + 45*time.Second
 
 // A session is the life of one pod.
 type session struct {
@@ -38,6 +39,8 @@ func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 	err = s.settle(workCtx, err)
 	logErr := logs.finish(s.last, err)
 	switch {
+	case isPodError(err) && logErr != nil && ctx.Err() == nil:
+		return errors.Join(err, fmt.Errorf("log of pod %s/%s: %w", pod.Namespace, pod.Name, logErr))
 	case isPodError(err):
 		return err
 	case ctx.Err() != nil:
@@ -132,7 +135,14 @@ func (s *session) endOfLog(ctx context.Context, of *PodError) []string {
 func (s *session) remove(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeLimit)
 	defer cancel()
-	if err := s.delete(ctx); err != nil && !apierrors.IsNotFound(err) {
+	err := s.delete(ctx)
+	for lost := (outage{}); err != nil && !refused(err) && !apierrors.IsConflict(err); err = s.delete(ctx) {
+		if pause, hopeless := lost.next(); hopeless || Sleep(ctx, pause) != nil {
+			break
+		}
+	}
+	// A conflict says that another pod has the name now.
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		s.Log.Warn("could not remove a pod: delete it by hand",
 			"namespace", s.last.Namespace, "pod", s.last.Name, "error", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
@@ -95,6 +96,33 @@ func TestWithEndedByCaller(t *testing.T) {
 				})
 				if err == nil || err.Error() != c.want || cl.left(t) != 0 {
 					t.Errorf("error %v, %d pods left", err, cl.left(t))
+				}
+			})
+		})
+	}
+}
+
+// TestRemovalSitsOutages: a pod that is left would go on working on its volumes.
+func TestRemovalSitsOutages(t *testing.T) {
+	for name, c := range map[string]struct {
+		failures, left int
+	}{
+		"a minute":     {failures: 10},
+		"for too long": {failures: 1000, left: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cl, failures := newCluster(t, status(corev1.PodRunning, running("main"))), 0
+				cl.PrependReactor("delete", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+					failures++
+					return failures <= c.failures, nil, errors.New("dial tcp 10.0.0.1:6443: connect: connection refused")
+				})
+				err := cl.runner(textLogs{}).With(t.Context(), job("main"), func(context.Context, *corev1.Pod) error { return nil })
+				if err != nil {
+					t.Errorf("error %v", err)
+				}
+				if n := cl.left(t); n != c.left {
+					t.Errorf("%d pods are left after %d failures", n, failures)
 				}
 			})
 		})

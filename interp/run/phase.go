@@ -14,6 +14,13 @@ import (
 	"github.com/rescuecue/rescue/interp"
 )
 
+// Between two attempts of a phase passes at least firstPause, but for the second, whose
+// pause the blueprint says; and at most longestPause, if the blueprint asks for no more.
+const (
+	firstPause   = time.Second
+	longestPause = 5 * time.Minute
+)
+
 // runPhase runs one phase, again if the blueprint asks for that.
 func (r *runner) runPhase(ctx context.Context, ph *interp.Phase) error {
 	pause := ph.Backoff
@@ -32,7 +39,7 @@ func (r *runner) runPhase(ctx context.Context, ph *interp.Phase) error {
 		if !sleep(ctx, pause) {
 			return err
 		}
-		pause *= 2
+		pause = min(max(2*pause, firstPause), max(longestPause, ph.Backoff))
 	}
 }
 
