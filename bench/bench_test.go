@@ -56,9 +56,12 @@ func BenchmarkVetOneFile(b *testing.B) {
 
 func BenchmarkCorpus(b *testing.B) {
 	corpus := os.Getenv("RESCUE_CORPUS")
+	if corpus == "" {
+		b.Skip("no corpus: set RESCUE_CORPUS to a folder with blueprints/*/*.yaml")
+	}
 	files, err := filepath.Glob(filepath.Join(corpus, "blueprints", "*", "*.yaml"))
 	if err != nil || len(files) == 0 {
-		b.Skipf("no corpus at %s: set RESCUE_CORPUS to a folder with blueprints/*/*.yaml", corpus)
+		b.Fatalf("there are no blueprints/*/*.yaml in %s, which RESCUE_CORPUS names: %v", corpus, err)
 	}
 	for i := range files {
 		if files[i], err = filepath.Abs(files[i]); err != nil {

@@ -47,7 +47,7 @@ func prepareData(ctx context.Context, env *Env, a prepareDataArgs) (Output, erro
 		return nil, err
 	}
 	// Any further error, such as that of a log that broke off, is not the command's.
-	if failed, alone := err.(*kube.PodError); alone && !a.FailOnError && failed.ByCommand() && failed.Container == kube.MainContainer { //nolint:errorlint // nothing around it
+	if failed, alone := err.(*kube.PodError); alone && !a.FailOnError && failed.ByCommand() && failed.Container == kube.MainContainer {
 		err = nil
 		env.Log.LogAttrs(ctx, slog.LevelWarn, "the command failed, and the phase goes on because failOnError is false",
 			slog.Int("status", failed.ExitCode), slog.String("log", strings.Join(out.tail.Lines(), "\n")))

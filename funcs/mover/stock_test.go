@@ -18,7 +18,7 @@ func kopiaProgram(t *testing.T) func(args ...string) []byte {
 	if program == "" {
 		found, err := exec.LookPath("kopia")
 		if err != nil {
-			t.Skip("no kopia program: install kopia v0.23 or newer, or name it in RESCUE_KOPIA")
+			t.Skip("no kopia program: make dist/kopia, or name one of v0.23 or newer in RESCUE_KOPIA")
 		}
 		program = found
 	}

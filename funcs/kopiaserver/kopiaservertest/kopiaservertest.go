@@ -31,7 +31,7 @@ func Program(t testing.TB) string {
 	t.Helper()
 	found, err := exec.LookPath(cmp.Or(os.Getenv("RESCUE_KOPIA"), "kopia"))
 	if err != nil {
-		t.Skip("no kopia program: install kopia v0.23 or newer, or name it in RESCUE_KOPIA")
+		t.Skip("no kopia program: make dist/kopia, or name one of v0.23 or newer in RESCUE_KOPIA")
 	}
 	return found
 }
