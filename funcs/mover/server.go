@@ -26,9 +26,13 @@ const serverPort = "51515"
 // starting, and its users start with it.
 const serverPatience = 10 * time.Minute
 
-// lostTries is how often a server is tried that does not answer at all. Right after its
-// pod was replaced, a connection may still be led to the old one.
-const lostTries = 3
+// A server that does not answer, or hangs up, is tried lostTries times at least, and for
+// lostPatience. While its pod is replaced, a connection is still led to the old one,
+// which closes it as soon as it ends.
+const (
+	lostTries    = 3
+	lostPatience = 30 * time.Second
+)
 
 // Between two attempts to reach a server pass firstPause, then more, up to lastPause.
 const (
@@ -150,20 +154,17 @@ func serverCache(options map[string]int) cacheSizes {
 }
 
 // reach opens the repository, and tries again while the server refuses connections,
-// or a few times if it does not answer.
+// or for a shorter time if it does not answer.
 func reach(ctx context.Context, waiting func(), open func() (repo.Repository, error)) (repo.Repository, error) {
 	patience, cancel := context.WithTimeout(ctx, serverPatience)
 	defer cancel()
-	pause, lost := firstPause, 0
-	for {
+	var lost absence
+	for pause := firstPause; ; pause = min(pause*3/2, lastPause) {
 		rep, err := open()
 		if err == nil {
 			return rep, nil
 		}
-		if isLost(err) {
-			lost++
-		}
-		if !isRefused(err) && !isLost(err) || lost == lostTries {
+		if !isRefused(err) && (!isLost(err) || lost.tooLong()) {
 			return nil, err
 		}
 		if pause == firstPause && waiting != nil {
@@ -176,17 +177,43 @@ func reach(ctx context.Context, waiting func(), open func() (repo.Repository, er
 			return nil, err
 		case <-timer.C:
 		}
-		pause = min(pause*3/2, lastPause)
 	}
+}
+
+// An absence counts how often, and since when, a server does not answer.
+type absence struct {
+	tries int
+	since time.Time
+}
+
+// tooLong counts one more try and tells whether it should be the last.
+func (a *absence) tooLong() bool {
+	if a.tries == 0 {
+		a.since = time.Now()
+	}
+	a.tries++
+	return a.tries >= lostTries && time.Since(a.since) >= lostPatience
 }
 
 // isRefused goes by the text: of the errors of a connection, kopia keeps nothing else.
 func isRefused(err error) bool { return strings.Contains(err.Error(), "connection refused") }
 
-// isLost tells of an address where nothing answers.
+// isLost tells of an address where nothing answers, or that hangs up. A server that is
+// not the one meant, and a name that nobody has, stay what they are.
 func isLost(err error) bool {
-	return strings.Contains(err.Error(), "i/o timeout") || strings.Contains(err.Error(), "no route to host")
+	text := err.Error()
+	if strings.Contains(text, wrongCertificate) || strings.Contains(text, unknownHost) {
+		return false
+	}
+	return strings.Contains(text, "i/o timeout") || strings.Contains(text, "no route to host") || strings.Contains(text, unavailable)
 }
+
+// What the texts of errors of a connection hold.
+const (
+	unavailable      = "code = Unavailable"
+	wrongCertificate = "certificate matching"
+	unknownHost      = "no such host"
+)
 
 // explainServer gives an error of the connection its code and words for the user.
 func explainServer(ctx context.Context, config *repo.LocalConfig, err error) error {
@@ -197,11 +224,11 @@ func explainServer(ctx context.Context, config *repo.LocalConfig, err error) err
 		return failure(CodeCanceled, errors.Join(context.Cause(ctx), err), "connecting to the repository server at %s was stopped", where)
 	case strings.Contains(text, "code = PermissionDenied"):
 		return failure(CodeDenied, nil, "the repository server at %s does not let %s in: check the user, the host name and the password", where, user)
-	case strings.Contains(text, "certificate matching"):
+	case strings.Contains(text, wrongCertificate):
 		return failure(CodeDenied, nil, "the repository server at %s shows another certificate than the one that was given: check the TLS secret", where)
 	case isRefused(err):
 		return failure(CodeUnreachable, nil, "the repository server at %s has refused connections for %s", where, serverPatience)
-	case strings.Contains(text, "code = Unavailable"), strings.Contains(text, "no such host"):
+	case strings.Contains(text, unavailable), strings.Contains(text, unknownHost):
 		return failure(CodeUnreachable, err, "the repository server at %s cannot be reached", where)
 	}
 	return failure(CodeFailed, err, "the repository server at %s cannot be used", where)
