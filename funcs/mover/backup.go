@@ -87,9 +87,18 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 		if err := mark.confirm(wctx); err != nil {
 			return err
 		}
+		p.countUsers(man)
 		return save(wctx, w, man, req.tags(), previous)
 	})
 	return man, err
+}
+
+// countUsers makes the snapshot count the user's files alone.
+func (p *progress) countUsers(man *snapshot.Manifest) {
+	if sum := man.RootEntry.DirSummary; sum != nil {
+		sum.TotalFileCount -= p.ownFiles.Load()
+		sum.TotalFileSize -= p.ownBytes.Load()
+	}
 }
 
 // previousOf returns the last complete snapshot of the same data, and what unfinished

@@ -160,7 +160,7 @@ func tree(t testing.TB, root string) string {
 			if err != nil {
 				return err
 			}
-			line += fmt.Sprintf(" %d %x", len(content), sha256.Sum256(content))
+			line += fmt.Sprintf(" %d %x links=%d", len(content), sha256.Sum256(content), st.Nlink)
 		case fs.ModeSymlink:
 			to, err := os.Readlink(path)
 			if err != nil {
@@ -186,7 +186,7 @@ func oddTree(t testing.TB) string {
 	names := []string{
 		" leading and trailing ", "new\nline", "tab\t", `back\slash`, `"quoted"`, "-rf", "…", "日本語", "🙂",
 		"not\xffutf8", "not\xfeutf8", "\xff", "\x80\xc3", "\U0010F7FF", "a\U0010F7FFb", "\uFFFD", ".hidden", "..three",
-		"x.kopia-entry", ".kopiaignore", "CACHEDIR.TAG", strings.Repeat("n", 255),
+		"x.kopia-entry", ".kopiaignore", "CACHEDIR.TAG", ".rescue-attributes", "\U0010F72Erescue-attributes", strings.Repeat("n", 255),
 	}
 	for i, n := range names {
 		write(t, filepath.Join(dir, "names", n), fmt.Appendf(nil, "%d", i))
@@ -223,8 +223,8 @@ func TestRoundTrip(t *testing.T) {
 	want := tree(t, src)
 	r := shared(t)
 	res := backup(t, r, src, "tag-one")
-	if res.FileCount != 48 || res.RootSize < 4<<20 || res.PhysicalSize < 3<<20 {
-		t.Errorf("result %+v: want 48 files, at least 4 MiB, at least 3 MiB uploaded", res)
+	if res.FileCount != 52 || res.RootSize < 4<<20 || res.PhysicalSize < 3<<20 {
+		t.Errorf("result %+v: want 52 files, at least 4 MiB, at least 3 MiB uploaded", res)
 	}
 	target := t.TempDir()
 	got := restore(t, r, mover.RestoreRequest{Selector: mover.Selector{ID: res.SnapshotID}, Target: target})

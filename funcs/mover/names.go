@@ -10,11 +10,10 @@ import (
 // UTF-8: they would all become U+FFFD, and two files one. Such a byte b is stored
 // as the private-use character escapeBase+b. A name that holds one of these
 // characters already has its bytes escaped too, so that every name comes back
-// exactly as it was.
+// exactly as it was. The name that we need ourselves has its first byte escaped.
 const (
-	escapeBase  = 0x10F700
-	escapeFirst = escapeBase + 0x80
-	escapeLast  = escapeBase + 0xFF
+	escapeBase = 0x10F700
+	escapeLast = escapeBase + 0xFF
 )
 
 // encodeName returns the name that stands in the repository.
@@ -23,7 +22,12 @@ func encodeName(name string) string {
 		return name
 	}
 	var b strings.Builder
-	for i := 0; i < len(name); {
+	i := 0
+	if name == attributesName {
+		b.WriteRune(escapeBase + rune(name[0]))
+		i = 1
+	}
+	for i < len(name) {
 		r, n := utf8.DecodeRuneInString(name[i:])
 		if r == utf8.RuneError && n == 1 || isEscape(r) {
 			for _, c := range []byte(name[i : i+n]) {
@@ -73,7 +77,7 @@ func decodePath(stored string) (string, error) {
 }
 
 func needsEscape(name string) bool {
-	return !utf8.ValidString(name) || strings.ContainsFunc(name, isEscape)
+	return name == attributesName || !utf8.ValidString(name) || strings.ContainsFunc(name, isEscape)
 }
 
-func isEscape(r rune) bool { return r >= escapeFirst && r <= escapeLast }
+func isEscape(r rune) bool { return r >= escapeBase && r <= escapeLast }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -27,6 +28,15 @@ type output struct {
 	root string
 	// unapplied counts attributes that could not be set for lack of rights.
 	unapplied atomic.Int64
+	// links has the first name written of each file that has several.
+	links sync.Map
+}
+
+// A linked file is written under the first of its names that is met; the others wait
+// for that.
+type linked struct {
+	mu   sync.Mutex
+	path string
 }
 
 var _ restore.Output = (*output)(nil)
@@ -84,13 +94,43 @@ func (o *output) FinishDirectory(_ context.Context, rel string, d fs.Directory) 
 	return o.setAttributes(path, d, true)
 }
 
-// WriteFile implements restore.Output. The old file is removed first: that frees
-// its space, and leaves other hard links to it alone.
+// WriteFile implements restore.Output.
 func (o *output) WriteFile(ctx context.Context, rel string, f fs.File, progress restore.FileWriteProgress) error {
 	path, err := o.path(rel)
 	if err != nil {
 		return err
 	}
+	link := attributesIn(f).Link
+	if link == "" {
+		return o.writeFile(ctx, path, f, progress)
+	}
+	known, _ := o.links.LoadOrStore(link, &linked{})
+	file := known.(*linked)
+	file.mu.Lock()
+	defer file.mu.Unlock()
+	if file.path != "" {
+		return o.linkFile(ctx, file.path, path, f, progress)
+	}
+	file.path = path
+	return o.writeFile(ctx, path, f, progress)
+}
+
+// linkFile gives a file that was restored one more name. Where that cannot be, because
+// another volume is mounted there for example, it becomes a file of its own.
+func (o *output) linkFile(ctx context.Context, existing, path string, f fs.File, progress restore.FileWriteProgress) error {
+	if err := removeOld(path); err != nil {
+		return err
+	}
+	if os.Link(existing, path) != nil {
+		return o.writeFile(ctx, path, f, progress)
+	}
+	progress(f.Size())
+	return nil
+}
+
+// writeFile removes the old file first: that frees its space, and leaves other hard
+// links to it alone.
+func (o *output) writeFile(ctx context.Context, path string, f fs.File, progress restore.FileWriteProgress) error {
 	if err := removeOld(path); err != nil {
 		return err
 	}
@@ -98,20 +138,25 @@ func (o *output) WriteFile(ctx context.Context, rel string, f fs.File, progress 
 	if err != nil {
 		return err
 	}
-	err = o.copyTo(path, r, progress)
+	err = o.copyTo(path, r, attributesIn(f).Sparse, progress)
 	if err := errors.Join(err, r.Close()); err != nil {
 		return err
 	}
 	return o.setAttributes(path, f, true)
 }
 
-func (o *output) copyTo(path string, r io.Reader, progress restore.FileWriteProgress) error {
+func (o *output) copyTo(path string, r io.Reader, sparse bool, progress restore.FileWriteProgress) error {
 	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
+	r = &countingReader{Reader: r, stop: o.stop, count: progress}
 	buf := make([]byte, copyBuffer)
-	_, err = io.CopyBuffer(onlyWriter{w}, &countingReader{Reader: r, stop: o.stop, count: progress}, buf)
+	if sparse {
+		err = copySparse(w, r, buf)
+	} else {
+		_, err = io.CopyBuffer(onlyWriter{w}, r, buf)
+	}
 	return errors.Join(err, w.Close())
 }
 
@@ -142,11 +187,16 @@ func (o *output) path(rel string) (string, error) {
 	return filepath.Join(o.root, rel), nil
 }
 
-// setAttributes sets owner, permissions and times, in this order: changing the
-// owner clears the set-user-ID bit. Links have no permissions of their own.
+// setAttributes sets owner, permissions and times. The order matters: changing the
+// owner clears the set-user-ID bit and capabilities, a file without permissions takes
+// no extended attributes, and permissions change an access control list. Links have
+// no permissions of their own.
 func (o *output) setAttributes(path string, e fs.Entry, mode bool) error {
-	owner := e.Owner()
+	owner, xattrs := e.Owner(), attributesIn(e).Xattrs
 	if err := o.tolerate(os.Lchown(path, int(owner.UserID), int(owner.GroupID))); err != nil {
+		return err
+	}
+	if err := o.tolerate(setXattrs(path, xattrs, false)); err != nil {
 		return err
 	}
 	if mode {
@@ -154,14 +204,17 @@ func (o *output) setAttributes(path string, e fs.Entry, mode bool) error {
 			return err
 		}
 	}
+	if err := o.tolerate(setXattrs(path, xattrs, true)); err != nil {
+		return err
+	}
 	return o.tolerate(setTimes(path, e.ModTime()))
 }
 
-// tolerate counts a lack of rights instead of failing: data with the wrong owner
-// is better than none. EINVAL is what a user namespace says of an owner that it
-// has no number for.
+// tolerate counts a lack of rights, or of a file system's abilities, instead of
+// failing: data with the wrong owner is better than none. EINVAL is what a user
+// namespace says of an owner that it has no number for.
 func (o *output) tolerate(err error) error {
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		o.unapplied.Add(1)
 		return nil
 	}

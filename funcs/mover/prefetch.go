@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"github.com/kopia/kopia/fs"
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
@@ -73,16 +72,4 @@ func (b *batch) fetch(ctx context.Context) {
 			_, _ = b.from.repo.PrefetchObjects(ctx, files, "blobs")
 		}
 	})
-}
-
-// storedFile is a small file in a snapshot.
-type storedFile struct {
-	fs.File
-	batch *batch
-}
-
-// Open implements fs.File.
-func (f *storedFile) Open(ctx context.Context) (fs.Reader, error) {
-	f.batch.fetch(ctx)
-	return f.File.Open(ctx)
 }

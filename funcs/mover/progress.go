@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,8 @@ type progress struct {
 	report *reporter
 
 	hashed, cached, sent, estimated atomic.Int64
+	// ownFiles and ownBytes are those of the attributes files, which are not the user's.
+	ownFiles, ownBytes atomic.Int64
 
 	mu       sync.Mutex
 	skipped  names
@@ -70,9 +73,20 @@ func (p *progress) HashedBytes(n int64) {
 }
 
 // CachedFile implements upload.Progress.
-func (p *progress) CachedFile(_ string, size int64) {
+func (p *progress) CachedFile(rel string, size int64) {
 	p.cached.Add(size)
+	p.stored(rel, size)
 	p.report.send(p.figures)
+}
+
+// FinishedHashingFile implements upload.Progress.
+func (p *progress) FinishedHashingFile(rel string, size int64) { p.stored(rel, size) }
+
+func (p *progress) stored(rel string, size int64) {
+	if path.Base(rel) == attributesName {
+		p.ownFiles.Add(1)
+		p.ownBytes.Add(size)
+	}
 }
 
 // uploadedBytes counts what went to the store.

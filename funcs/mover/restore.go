@@ -95,7 +95,7 @@ func (r *kopiaRepository) part(ctx context.Context, man *snapshot.Manifest, targ
 	if man.RootEntry == nil {
 		return nil, "", failure(CodeFailed, nil, "the snapshot %s has no content", man.ID)
 	}
-	root := (&prefetcher{repo: r.Repository}).stored(man.RootEntry)
+	root := (&prefetcher{repo: r.Repository}).stored(man.RootEntry, attributes{})
 	path := man.Source.Path
 	if subPath == "" {
 		return root, filepath.Join(target, path), nil

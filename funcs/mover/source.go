@@ -143,15 +143,22 @@ type sourceIterator struct {
 	dir   *sourceDir
 	file  *os.File
 	batch []os.DirEntry
+	// kept is what the directory's attributes file will hold.
+	kept []attributes
+	// ended: the attributes file was given out.
+	ended bool
 }
 
-// Next implements fs.DirectoryIterator.
+// Next implements fs.DirectoryIterator. The attributes file comes last.
 func (it *sourceIterator) Next(context.Context) (fs.Entry, error) {
-	for {
+	for !it.ended {
 		if len(it.batch) == 0 {
 			batch, err := it.file.ReadDir(readBatch)
+			if err := ignoreEOF(err); err != nil {
+				return nil, err
+			}
 			if len(batch) == 0 {
-				return nil, ignoreEOF(err)
+				return it.end()
 			}
 			it.batch = batch
 		}
@@ -162,6 +169,25 @@ func (it *sourceIterator) Next(context.Context) (fs.Entry, error) {
 			return e, err
 		}
 	}
+	return nil, nil
+}
+
+// end returns the attributes file, or nil.
+func (it *sourceIterator) end() (fs.Entry, error) {
+	it.ended = true
+	if err := it.keep(itself, it.dir.path, it.dir.FileInfo); err != nil {
+		return nil, err
+	}
+	return newAttributesFile(it.dir, it.kept)
+}
+
+// keep adds what there is to the attributes file.
+func (it *sourceIterator) keep(name, path string, info os.FileInfo) error {
+	a, err := attributesOf(path, info)
+	if a.Name = name; !a.empty() {
+		it.kept = append(it.kept, a)
+	}
+	return err
 }
 
 // entry returns nil for what is gone already or cannot be stored.
@@ -173,7 +199,12 @@ func (it *sourceIterator) entry(next os.DirEntry) (fs.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return it.dir.source.entry(filepath.Join(it.dir.path, next.Name()), next.Name(), info), nil
+	path := filepath.Join(it.dir.path, next.Name())
+	e := it.dir.source.entry(path, next.Name(), info)
+	if e == nil || info.IsDir() {
+		return e, nil // a directory keeps its own attributes
+	}
+	return e, it.keep(e.Name(), path, info)
 }
 
 // Close implements fs.DirectoryIterator.

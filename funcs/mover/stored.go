@@ -19,18 +19,57 @@ type storedDir struct {
 	fs.Directory
 	content  object.ID
 	prefetch *prefetcher
+	// own are the directory's own attributes; Iterate finds them.
+	own attributes
+}
+
+// storedFile is a file in a snapshot.
+type storedFile struct {
+	fs.File
+	attributes attributes
+	batch      *batch // nil: too large for one
+}
+
+// Open implements fs.File.
+func (f *storedFile) Open(ctx context.Context) (fs.Reader, error) {
+	if f.batch != nil {
+		f.batch.fetch(ctx)
+	}
+	return f.File.Open(ctx)
+}
+
+// storedLink is a symbolic link in a snapshot.
+type storedLink struct {
+	fs.Symlink
+	attributes attributes
+}
+
+// attributesIn returns the attributes of an entry in a snapshot.
+func attributesIn(e fs.Entry) attributes {
+	switch e := e.(type) {
+	case *storedDir:
+		return e.own
+	case *storedFile:
+		return e.attributes
+	case *storedLink:
+		return e.attributes
+	}
+	return attributes{}
 }
 
 // stored returns the entry that is described in a snapshot.
-func (p *prefetcher) stored(de *snapshot.DirEntry) fs.Entry {
+func (p *prefetcher) stored(de *snapshot.DirEntry, a attributes) fs.Entry {
 	switch e := snapshotfs.EntryFromDirEntry(p.repo, de).(type) {
 	case fs.Directory:
 		return &storedDir{Directory: e, content: de.ObjectID, prefetch: p}
 	case fs.File:
-		if de.FileSize > smallFile {
-			return e
+		f := &storedFile{File: e, attributes: a}
+		if de.FileSize <= smallFile {
+			f.batch = p.add(de)
 		}
-		return &storedFile{File: e, batch: p.add(de)}
+		return f
+	case fs.Symlink:
+		return &storedLink{Symlink: e, attributes: a}
 	default:
 		return e
 	}
@@ -38,28 +77,64 @@ func (p *prefetcher) stored(de *snapshot.DirEntry) fs.Entry {
 
 // Iterate implements fs.Directory, in the order of the snapshot.
 func (d *storedDir) Iterate(ctx context.Context) (fs.DirectoryIterator, error) {
-	entries, err := d.entries(ctx)
+	entries, kept, err := d.described(ctx)
 	if err != nil {
 		return nil, err
 	}
+	d.own = kept[itself]
 	all := make([]fs.Entry, len(entries))
 	for i, de := range entries {
-		all[i] = d.prefetch.stored(de)
+		all[i] = d.prefetch.stored(de, kept[de.Name])
 	}
 	return fs.StaticIterator(all, nil), nil
 }
 
 // Child implements fs.Directory.
 func (d *storedDir) Child(ctx context.Context, name string) (fs.Entry, error) {
-	entries, err := d.entries(ctx)
+	entries, kept, err := d.described(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(entries, func(de *snapshot.DirEntry) bool { return de.Name == name })
+	i := named(entries, name)
 	if i < 0 {
 		return nil, fs.ErrEntryNotFound
 	}
-	return d.prefetch.stored(entries[i]), nil
+	return d.prefetch.stored(entries[i], kept[name]), nil
+}
+
+// described returns the entries of the directory, and what its attributes file, which
+// is not among them, says of them.
+func (d *storedDir) described(ctx context.Context) ([]*snapshot.DirEntry, map[string]attributes, error) {
+	entries, err := d.entries(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	i := named(entries, attributesName)
+	if i < 0 || entries[i].Type != snapshot.EntryTypeFile {
+		return entries, nil, nil
+	}
+	kept, ours, err := d.kept(ctx, entries[i].ObjectID)
+	if err != nil || !ours {
+		return entries, nil, err
+	}
+	return slices.Delete(entries, i, i+1), kept, nil
+}
+
+func (d *storedDir) kept(ctx context.Context, id object.ID) (all map[string]attributes, ours bool, err error) {
+	r, err := d.prefetch.repo.OpenObject(ctx, id)
+	if err != nil {
+		return nil, false, fmt.Errorf("directory %s in the repository: %s: %w", d.Name(), attributesName, err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if all, ours, err = readAttributes(r); err != nil {
+		err = fmt.Errorf("directory %s in the repository: %w", d.Name(), err)
+	}
+	return all, ours, err
+}
+
+// named returns the place of the entry with the name, or -1.
+func named(entries []*snapshot.DirEntry, name string) int {
+	return slices.IndexFunc(entries, func(de *snapshot.DirEntry) bool { return de.Name == name })
 }
 
 func (d *storedDir) entries(ctx context.Context) (_ []*snapshot.DirEntry, err error) {
