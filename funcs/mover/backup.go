@@ -63,7 +63,11 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 		return nil, err
 	}
 	var man *snapshot.Manifest
-	opt := repo.WriteSessionOptions{Purpose: "rescue backup", FlushOnFailure: true, OnUpload: p.uploadedBytes}
+	flush := newFlusher()
+	opt := repo.WriteSessionOptions{Purpose: "rescue backup", FlushOnFailure: true, OnUpload: func(n int64) {
+		p.uploadedBytes(n)
+		flush.uploaded(n)
+	}}
 	// Flushing must also work after ctx has ended.
 	err = repo.WriteSession(context.WithoutCancel(ctx), r.Repository, opt, func(wctx context.Context, w repo.RepositoryWriter) error {
 		own := w.ClientOptions()
@@ -78,6 +82,7 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 		u.CheckpointLabels = originTags(req.Origin)
 		u.DisableIgnoreRules = true
 		defer context.AfterFunc(ctx, u.Cancel)()
+		defer flush.run(ctx, w)()
 		if man, err = u.Upload(wctx, root, backupPolicy(req.Parallel), info, previous...); err != nil {
 			return err
 		}

@@ -137,7 +137,7 @@ func (m *mark) check() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if age := time.Since(m.known); age > m.times.lost {
-		return failure(CodeInterrupted, nil, "the store did not answer for %s, and others may have begun to clean the repository up: run the phase again", age.Round(time.Second))
+		return failure(CodeInterrupted, nil, "the store (%s) did not answer for %s, and others may have begun to clean the repository up: run the phase again", m.store.DisplayName(), age.Round(time.Second))
 	}
 	return nil
 }

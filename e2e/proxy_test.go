@@ -1,0 +1,133 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"cmp"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+)
+
+// A proxy stands between pods and a server, and can be shut.
+type proxy struct {
+	t        *testing.T
+	to       string // HOST:PORT
+	listener net.Listener
+
+	mu    sync.Mutex
+	shut  bool
+	conns map[net.Conn]bool
+}
+
+// newProxy listens on an address of this machine that pods can reach:
+// RESCUE_E2E_HOST, or the one from which this machine itself reaches the server.
+func newProxy(t *testing.T, server *url.URL) (*proxy, string) {
+	t.Helper()
+	probe, err := net.Dial("tcp", server.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _, err := net.SplitHostPort(probe.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := probe.Close(); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, to: server.Host, listener: listener, conns: map[net.Conn]bool{}}
+	var serving sync.WaitGroup
+	serving.Go(p.serve)
+	t.Cleanup(func() {
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+		p.close()
+		serving.Wait()
+	})
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, net.JoinHostPort(cmp.Or(os.Getenv("RESCUE_E2E_HOST"), own), port)
+}
+
+// serve goes on until the listener is closed. While the proxy is shut, it hangs up on
+// whoever comes.
+func (p *proxy) serve() {
+	for {
+		in, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		go p.pass(in)
+	}
+}
+
+func (p *proxy) pass(in net.Conn) {
+	out, err := net.Dial("tcp", p.to)
+	if err != nil {
+		_ = in.Close() // as the server itself would
+		return
+	}
+	if !p.keep(in, out) {
+		return
+	}
+	defer p.drop(in, out)
+	done := make(chan struct{}, 2)
+	for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
+		go func() {
+			// How a connection ends is the affair of its two ends.
+			_, _ = io.Copy(way[0], way[1])
+			done <- struct{}{}
+		}()
+	}
+	<-done
+}
+
+// keep notes the connections; while the proxy is shut it closes them.
+func (p *proxy) keep(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		if p.shut {
+			_ = c.Close()
+		} else {
+			p.conns[c] = true
+		}
+	}
+	return !p.shut
+}
+
+func (p *proxy) drop(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close() // it may be closed already
+		delete(p.conns, c)
+	}
+}
+
+// close shuts the proxy and cuts what goes through it.
+func (p *proxy) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shut = true
+	for c := range p.conns {
+		_ = c.Close() // it may be closed already
+	}
+}
+
+// open lets connections through again.
+func (p *proxy) open() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shut = false
+}
