@@ -48,7 +48,7 @@ const (
 type ActionSetStatus struct {
 	State    string         `json:"state"`
 	Actions  []ActionStatus `json:"actions,omitempty"`
-	Error    ActionSetError `json:"error,omitzero"`
+	Error    ActionSetError `json:"error"`
 	Progress map[string]any `json:"progress,omitempty"`
 }
 

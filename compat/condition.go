@@ -68,6 +68,9 @@ func ParseWaitV2(text string) (*Condition, error) {
 
 // parse reads the source; written is the author's text, for errors.
 func (c *Condition) parse(written string, funcs template.FuncMap) error {
+	if err := checkSize(c.text); err != nil {
+		return err
+	}
 	t, err := template.New(templateName).Funcs(funcs).Parse(c.text)
 	if err != nil {
 		te := parseError(err, written)

@@ -31,6 +31,16 @@ type converted struct {
 // beside a folder above this one.
 func corpusDir(tb testing.TB) string {
 	tb.Helper()
+	dir := findCorpus(tb)
+	if dir == "" {
+		tb.Skip("no corpus of published blueprints: set RESCUE_CORPUS to its folder")
+	}
+	return dir
+}
+
+// findCorpus returns "" if there is none.
+func findCorpus(tb testing.TB) string {
+	tb.Helper()
 	if dir := os.Getenv("RESCUE_CORPUS"); dir != "" {
 		return dir
 	}
@@ -44,7 +54,6 @@ func corpusDir(tb testing.TB) string {
 			return at
 		}
 	}
-	tb.Skip("no corpus of published blueprints: set RESCUE_CORPUS to its folder")
 	return ""
 }
 

@@ -33,12 +33,13 @@ func decodedAs(v any, constraint cue.Value) any {
 	case float64:
 		return formatFloat(v)
 	case []any:
+		elem := elementOf(constraint)
 		if len(v) == 1 {
-			return decodedAs(v[0], cue.Value{})
+			return decodedAs(v[0], elem)
 		}
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = decodedAs(v[i], cue.Value{})
+			out[i] = decodedAs(v[i], elem)
 		}
 		return out
 	case map[string]any:
@@ -52,6 +53,14 @@ func decodedAs(v any, constraint cue.Value) any {
 	return fmt.Sprint(v)
 }
 
+// elementOf is the constraint on the elements of a list; it may not exist.
+func elementOf(list cue.Value) cue.Value {
+	if !list.Exists() {
+		return cue.Value{}
+	}
+	return schema.TypeOf(list).LookupPath(cue.MakePath(cue.AnyIndex))
+}
+
 // FitsValue is Fits for a value with lists and maps in it.
 func FitsValue(v any, constraint cue.Value) bool {
 	if !constraint.Exists() {
@@ -62,7 +71,7 @@ func FitsValue(v any, constraint cue.Value) bool {
 	case string:
 		return Fits(v, constraint)
 	case []any:
-		elem := constraint.LookupPath(cue.MakePath(cue.AnyIndex))
+		elem := elementOf(constraint)
 		for _, x := range v {
 			if !FitsValue(x, elem) {
 				return false

@@ -90,6 +90,9 @@ type Profile struct {
 	Location      Location
 	Credential    Credential
 	SkipSSLVerify bool
+	// CABundle are the certificates, in PEM form, of whom to believe that a server is
+	// the location. Empty: whom this machine believes.
+	CABundle string `json:",omitempty"`
 }
 
 // Location says where backups are kept.

@@ -142,7 +142,7 @@ func (w *walker) flow(style Style) {
 // lineEnds says whether nothing but white space, which does not count, is left
 // of the line.
 func (w *walker) lineEnds(rest string) bool {
-	return rest == "" || strings.TrimLeft(rest, " \t") == "" && w.atBreak()
+	return rest == "" || w.atBreak() && strings.TrimLeft(rest, " \t") == ""
 }
 
 // atBreak says whether the content goes on with what a line's end became.

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"crypto/x509"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,7 @@ type ProfileResource struct {
 	Location      Location           `json:"location"`
 	Credential    CredentialResource `json:"credential"`
 	SkipSSLVerify bool               `json:"skipSSLVerify,omitempty"`
+	CABundle      string             `json:"caBundle,omitempty"`
 }
 
 // CredentialResource says which Secrets hold a location's credentials.
@@ -93,6 +95,9 @@ func readProfile(root *Value) (*ProfileResource, error) {
 	c := &profileChecker{root: root}
 	c.location(p.Location)
 	c.credential(p)
+	if p.CABundle != "" && !holdsCertificates(p.CABundle) {
+		c.failAt([]string{"caBundle"}, "caBundle must be certificates in PEM form, which start with -----BEGIN CERTIFICATE-----")
+	}
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}
@@ -120,7 +125,15 @@ func (c *profileChecker) failAt(names []string, format string, args ...any) *Err
 	return err
 }
 
+// holdsCertificates tells whether a PEM text is one of certificates.
+func holdsCertificates(text string) bool {
+	return x509.NewCertPool().AppendCertsFromPEM([]byte(text))
+}
+
 func (c *profileChecker) location(l Location) {
+	if l.Claim != "" && l.Type != LocationFilesystem {
+		c.failAt([]string{"location", "claim"}, "location.claim belongs to locations of type %s", LocationFilesystem)
+	}
 	switch l.Type {
 	case LocationS3, LocationGCS, LocationAzure:
 		if l.Bucket == "" {

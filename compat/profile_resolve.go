@@ -25,7 +25,10 @@ func ResolveProfile(ctx context.Context, r *ProfileResource, get SecretGetter) (
 	res := &profileResolver{ctx: ctx, resource: r, get: get}
 	p := &Profile{Location: r.Location, SkipSSLVerify: r.SkipSSLVerify}
 	var err error
-	if p.Credential, err = res.credential(); err != nil {
+	if p.Credential, err = res.credential(); err == nil {
+		p.CABundle, err = res.caBundle()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", r.Metadata.Name, err)
 	}
 	return p, nil
@@ -35,6 +38,22 @@ type profileResolver struct {
 	ctx      context.Context
 	resource *ProfileResource
 	get      SecretGetter
+	// keys is the Secret with the keys of an object store, if there is one.
+	keys *Secret
+}
+
+// caBundle is the Profile's own, or else that beside the keys: where Kanister's
+// definition of Profiles is installed, the cluster drops a field that it lacks.
+func (r *profileResolver) caBundle() (string, error) {
+	if r.resource.CABundle != "" || r.keys == nil {
+		return r.resource.CABundle, nil
+	}
+	bundle := string(r.keys.Data[CABundleField])
+	if bundle != "" && !holdsCertificates(bundle) {
+		return "", fmt.Errorf("secret %s/%s: the field %s must be certificates in PEM form, which start with -----BEGIN CERTIFICATE-----",
+			r.keys.Namespace, r.keys.Name, CABundleField)
+	}
+	return bundle, nil
 }
 
 func (r *profileResolver) credential() (Credential, error) {
@@ -63,6 +82,7 @@ func (r *profileResolver) keyPair(ref *KeyPairReference) (*KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.keys = s
 	id, err := s.text(ref.IDField)
 	if err != nil {
 		return nil, err
@@ -79,6 +99,7 @@ func (r *profileResolver) typedSecret(ref *ObjectReference) (*Secret, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.keys = s
 	return s, s.checkCredential()
 }
 
@@ -145,6 +166,10 @@ func (s *Secret) fieldList() string {
 	return strings.Join(slices.Sorted(maps.Keys(s.Data)), ", ")
 }
 
+// CABundleField of the Secret with the keys may hold the certificates of whom to believe
+// that a server is the location.
+const CABundleField = "ca.crt"
+
 // credentialFields are what a Secret of credentials must and may hold.
 var credentialFields = map[string]struct {
 	needed, optional []string
@@ -152,11 +177,11 @@ var credentialFields = map[string]struct {
 }{
 	SecretTypeAWS: {
 		needed:   []string{"aws_access_key_id", "aws_secret_access_key"},
-		optional: []string{"role", "aws_session_token"},
+		optional: []string{"role", "aws_session_token", CABundleField},
 	},
 	SecretTypeAzure: {
 		needed:   []string{"azure_storage_account_id", "azure_storage_key"},
-		optional: []string{"azure_storage_environment", "azure_federated_identity"},
+		optional: []string{"azure_storage_environment", "azure_federated_identity", CABundleField},
 	},
 	SecretTypeGCP: {needed: []string{"gcp_project_id", "service-account.json"}, open: true},
 }
@@ -169,7 +194,7 @@ func (s *Secret) checkCredential() error {
 			strings.Join(slices.Sorted(maps.Keys(credentialFields)), ", "))
 	}
 	for _, field := range want.needed {
-		if field == "azure_storage_key" && string(s.Data["azure_federated_identity"]) == "true" {
+		if s.isImplied(field) {
 			continue
 		}
 		if _, err := s.text(field); err != nil {
@@ -184,4 +209,18 @@ func (s *Secret) checkCredential() error {
 		}
 	}
 	return nil
+}
+
+// isImplied tells whether credentials need no such field because the identity of whoever
+// uses them stands for it.
+func (s *Secret) isImplied(field string) bool {
+	switch s.Type {
+	case SecretTypeAzure:
+		return field == "azure_storage_key" && string(s.Data["azure_federated_identity"]) == "true"
+	case SecretTypeAWS:
+		_, id := s.Data["aws_access_key_id"]
+		_, secret := s.Data["aws_secret_access_key"]
+		return !id && !secret
+	}
+	return false
 }

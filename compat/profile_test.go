@@ -2,7 +2,14 @@ package compat
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -125,10 +132,11 @@ func TestTypedSecrets(t *testing.T) {
 		err    string
 	}{
 		{"aws", secretOf(SecretTypeAWS, "aws_access_key_id", "a", "aws_secret_access_key", "b", "aws_session_token", "c"), ""},
+		{"aws with a role alone", secretOf(SecretTypeAWS, "role", "r"), ""},
 		{"aws lacks a field", secretOf(SecretTypeAWS, "aws_access_key_id", "a"),
 			`profile p: secret vault/creds has no field "aws_secret_access_key"; it has aws_access_key_id`},
 		{"aws with a slip", secretOf(SecretTypeAWS, "aws_access_key_id", "a", "aws_secret_access_key", "b", "rol", "c"),
-			`profile p: secret vault/creds of type secrets.kanister.io/aws has the unknown field "rol"; known are aws_access_key_id, aws_secret_access_key, role, aws_session_token`},
+			`profile p: secret vault/creds of type secrets.kanister.io/aws has the unknown field "rol"; known are aws_access_key_id, aws_secret_access_key, role, aws_session_token, ca.crt`},
 		{"azure", secretOf(SecretTypeAzure, "azure_storage_account_id", "a", "azure_storage_key", "b"), ""},
 		{"azure without key", secretOf(SecretTypeAzure, "azure_storage_account_id", "a"),
 			`profile p: secret vault/creds has no field "azure_storage_key"; it has azure_storage_account_id`},
@@ -180,6 +188,8 @@ func TestReadProfileErrors(t *testing.T) {
 			"f.yaml:3:3: location.bucket is missing: a location of type gcs needs one"},
 		{"relative directory", "kind: Profile\nlocation:\n  type: filesystem\n  endpoint: backups",
 			`f.yaml:4:13: location.endpoint must be the absolute path of a directory, found "backups"`},
+		{"claim elsewhere", "kind: Profile\nlocation: {type: gcs, bucket: b, claim: c}\ncredential: {type: secret, secret: {name: s}}",
+			"f.yaml:2:41: location.claim belongs to locations of type filesystem"},
 		{"no credential", "kind: Profile\nlocation: {type: gcs, bucket: b}",
 			"f.yaml:1:1: credential.type is missing; it is one of keyPair, secret, kopia"},
 		{"half a key pair", "kind: Profile\nlocation: {type: gcs, bucket: b}\ncredential:\n  type: keyPair\n  keyPair:\n    idField: a",
@@ -228,4 +238,68 @@ func TestParseProfileErrors(t *testing.T) {
 			t.Errorf("%s:\n got %v\nwant %s", src, err, want)
 		}
 	}
+}
+
+func TestPrivateKeyIsSecret(t *testing.T) {
+	const key = "-----BEGIN PRIVATE KEY-----\nMIIcanary\n-----END PRIVATE KEY-----\n"
+	text := `{"type": "service_account", "private_key": ` + strconv.Quote(key) + `}`
+	for name, c := range map[string]Credential{
+		"key pair": {KeyPair: &KeyPair{ID: "p", Secret: text}},
+		"secret":   {Secret: &Secret{Data: map[string][]byte{"service-account.json": []byte(text)}}},
+	} {
+		p := &Params{Profile: &Profile{Credential: c}}
+		for _, form := range []string{text, key, strconv.Quote(key), strconv.Quote(text)} {
+			if got := redact("it is "+form, p); strings.Contains(got, "canary") {
+				t.Errorf("%s: %s", name, got)
+			}
+		}
+	}
+}
+
+func TestCABundle(t *testing.T) {
+	const noPEM = "caBundle must be certificates in PEM form, which start with -----BEGIN CERTIFICATE-----"
+	_, err := ReadProfile(document(t, s3Profile+"caBundle: nothing\n"))
+	if err == nil || !strings.Contains(err.Error(), noPEM) {
+		t.Errorf("got %v", err)
+	}
+	ca := testCertificate(t)
+	r, err := ReadProfile(document(t, s3Profile+"caBundle: |\n  "+strings.ReplaceAll(ca, "\n", "\n  ")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := secretOf("Opaque", "id", "AK", "key", "SK", "ca.crt", ca+ca)
+	own, err := ResolveProfile(t.Context(), r, secretStore(beside))
+	if err != nil || strings.TrimSpace(own.CABundle) != strings.TrimSpace(ca) {
+		t.Errorf("the profile's own: %+v, %v", own, err)
+	}
+	r.CABundle = ""
+	got, err := ResolveProfile(t.Context(), r, secretStore(beside))
+	if err != nil || got.CABundle != ca+ca {
+		t.Errorf("that of the secret: %+v, %v", got, err)
+	}
+	text, err := Engine{}.Render("{{ toJson .Profile }}", &Params{Profile: got})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := ParseProfile([]byte(text)); err != nil || back.CABundle != ca+ca {
+		t.Errorf("through JSON: %+v, %v", back, err)
+	}
+	_, err = ResolveProfile(t.Context(), r, secretStore(secretOf("Opaque", "id", "AK", "key", "SK", "ca.crt", "x")))
+	if err == nil || !strings.Contains(err.Error(), "secret vault/creds: the field ca.crt must be certificates") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// testCertificate is some certificate in PEM form.
+func testCertificate(t *testing.T) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

@@ -282,6 +282,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"a: 1\n", "a: &x [1]\nb: *x\n", "a: |\n  x\n", "a: >-\n  x\n  y\n", "a: \"\\x41\"\n", "# c\na: # d\n- e\n", "<<: {a: b}\n", "a:\tb\n", "? [a]\n: b\n"} {
 		f.Add([]byte(seed))
 	}
+	seedFiles(f, func(src []byte) { f.Add(src) })
 	f.Fuzz(func(t *testing.T, src []byte) {
 		docs, err := Parse("f.yaml", src)
 		if err != nil && err.Error() == "" {

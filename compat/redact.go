@@ -2,6 +2,7 @@ package compat
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,11 +72,27 @@ func (p *Profile) eachSecret(add func(string)) {
 	}
 	if kp := p.Credential.KeyPair; kp != nil {
 		add(kp.Secret)
+		add(serviceAccountKey([]byte(kp.Secret)))
 	}
 	if s := p.Credential.Secret; s != nil {
 		s.each(add)
+		for _, v := range s.Data {
+			add(serviceAccountKey(v))
+		}
 	}
 	if k := p.Credential.KopiaServerSecret; k != nil {
 		add(k.Password)
 	}
+}
+
+// serviceAccountKey is the private key in what Google hands out for a service account,
+// which is JSON.
+func serviceAccountKey(text []byte) string {
+	var account struct {
+		Key string `json:"private_key"`
+	}
+	if json.Unmarshal(text, &account) != nil {
+		return ""
+	}
+	return account.Key
 }

@@ -29,6 +29,8 @@ type TemplateRef struct {
 	// Conditional says that the reference stands in the body of an if, a with or a
 	// range: it may never be read.
 	Conditional bool
+	// Printed says that the template prints the value just as it is.
+	Printed bool
 }
 
 // PathStep is one step of a path.
@@ -61,6 +63,22 @@ func (r TemplateRef) Names() []string {
 	return names
 }
 
+// SecretData tells whether the path leads to a field of a Secret: bytes, that is.
+func (r TemplateRef) SecretData() bool {
+	names := r.Names()
+	switch {
+	case len(names) == 0:
+		return false
+	case names[0] == "Phases" && len(names) > 2:
+		names = names[2:]
+	case names[0] == "DeferPhase":
+		names = names[1:]
+	case names[0] == "Profile":
+		return len(names) == 5 && names[1] == "Credential" && names[2] == "Secret" && names[3] == "Data"
+	}
+	return len(names) == 4 && names[0] == "Secrets" && names[2] == "Data"
+}
+
 // String writes the reference as a template would.
 func (r TemplateRef) String() string {
 	var b strings.Builder
@@ -91,6 +109,9 @@ func TemplateRefs(text string) (*TemplateUse, error) {
 
 // parseTemplate parses without looking at the functions.
 func parseTemplate(text string) (*parse.Tree, error) {
+	if err := checkSize(text); err != nil {
+		return nil, err
+	}
 	tree := parse.New(templateName)
 	tree.Mode = parse.SkipFuncCheck
 	if _, err := tree.Parse(text, "", "", map[string]*parse.Tree{}); err != nil {
@@ -110,6 +131,8 @@ type refCollector struct {
 	tested bool
 	// depth counts the bodies of if, with and range round the node.
 	depth int
+	// printed says that what is read next is printed as it is.
+	printed bool
 }
 
 // list walks a list of nodes; atRoot says that the dot is the root of the parameters.
@@ -125,7 +148,9 @@ func (c *refCollector) list(l *parse.ListNode, atRoot bool) {
 func (c *refCollector) node(n parse.Node, atRoot bool) {
 	switch n := n.(type) {
 	case *parse.ActionNode:
+		c.printed = len(n.Pipe.Decl) == 0
 		c.pipe(n.Pipe, atRoot)
+		c.printed = false
 	case *parse.IfNode:
 		c.branch(&n.BranchNode, atRoot, atRoot)
 	case *parse.WithNode:
@@ -160,6 +185,7 @@ func (c *refCollector) pipe(p *parse.PipeNode, atRoot bool) {
 	if p == nil {
 		return
 	}
+	c.printed = c.printed && len(p.Cmds) == 1
 	for _, cmd := range p.Cmds {
 		c.command(cmd, atRoot)
 	}
@@ -187,6 +213,7 @@ func (c *refCollector) command(cmd *parse.CommandNode, atRoot bool) {
 		}
 		return
 	}
+	c.printed = c.printed && len(cmd.Args) == 1
 	before := c.tested
 	if id, ok := cmd.Args[0].(*parse.IdentifierNode); ok && (id.Ident == "and" || id.Ident == "or" || id.Ident == "not") {
 		c.tested = true
@@ -290,8 +317,9 @@ func (c *refCollector) reference(n parse.Node, path []PathStep) {
 	}
 	start, end := span(n)
 	c.use.Refs = append(c.use.Refs, TemplateRef{
-		Offset: start, End: end, Path: path, Tested: c.tested, Conditional: c.depth > 0,
+		Offset: start, End: end, Path: path, Tested: c.tested, Conditional: c.depth > 0, Printed: c.printed,
 	})
+	c.printed = false
 }
 
 // span gives the extent of an operand in the text. The parser puts the position

@@ -47,6 +47,9 @@ func (e Engine) Check(text string) error {
 }
 
 func (e Engine) parse(text string) (*template.Template, error) {
+	if err := checkSize(text); err != nil {
+		return nil, err
+	}
 	t, err := template.New(templateName).Option("missingkey=error").Funcs(e.usedFuncs(text)).Parse(text)
 	if err != nil {
 		return nil, parseError(err, text)

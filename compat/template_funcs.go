@@ -56,12 +56,19 @@ func restrictedSprig(allowUnsafe bool) template.FuncMap {
 	genKey := fm["genPrivateKey"].(func(string) string)
 	fm["genPrivateKey"] = func(kind string) (string, error) { return privateKey(kind, genKey) }
 	if !allowUnsafe {
-		for _, name := range []string{"env", "expandenv", "getHostByName"} {
+		for _, name := range unsafeTemplateFuncs {
 			fm[name] = func(string) (string, error) { return "", unsafeFunc(name) }
 		}
 	}
 	return fm
 }
+
+// unsafeTemplateFuncs reach outside of what a template is given.
+var unsafeTemplateFuncs = [...]string{"env", "expandenv", "getHostByName"}
+
+// UnsafeTemplateFunc tells whether the function reads the environment of the program
+// that renders, or asks the network: templates may call it only if AllowUnsafe is set.
+func UnsafeTemplateFunc(name string) bool { return slices.Contains(unsafeTemplateFuncs[:], name) }
 
 func notFIPS(name string) error {
 	return fmt.Errorf("%s is not allowed in blueprints: it is not FIPS compatible", name)

@@ -250,6 +250,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("{{ range $i, $p := .Deployment.Pods }}{{ $p | upper }}{{ end }}")
 	f.Add(`{{ toJson .Profile }}{{ index .Phases "x" }}`)
 	f.Add("{{ .Secrets.db.Data.password | toString | fail }}")
+	seedTemplates(f, func(text string) { f.Add(text) })
 	// Calls that take for ever or that need no fuzzing here.
 	costly := regexp.MustCompile(`until|repeat|gen|range|indent|template|block|printf|wrap|rand|round|derive`)
 	f.Fuzz(func(t *testing.T, text string) {

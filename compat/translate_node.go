@@ -18,6 +18,8 @@ func isolated(n parse.Node) bool {
 		switch n := n.(type) {
 		case *parse.PipeNode:
 			for _, d := range n.Decl {
+				// To assign to a variable is not to declare one.
+				free = free || n.IsAssign && !declared[d.Ident[0]]
 				declared[d.Ident[0]] = true
 			}
 		case *parse.VariableNode:

@@ -13,7 +13,7 @@ import (
 
 // callChoices writes [if c {x}, y][0], CUE's conditional expression, as
 //
-//	or(list.Slice([if c {x}, y], 0, 1))
+//	{choice: or(list.Slice([if c {x}, y], 0, 1))}.choice
 //
 // in the files of a package and of those it imports. CUE's export of expressions,
 // which phases are bound by, mistakes an index into a list that is written out for
@@ -59,15 +59,20 @@ func callChoicesIn(files []*ast.File) error {
 	return astutil.SanitizeFiles(files)
 }
 
+// choiceField is the field that the call stands in.
+const choiceField = "choice"
+
 // firstOf is the call for an index.
 func firstOf(n *ast.IndexExpr) ast.Expr {
 	list := ast.NewIdent("list")
 	list.Node = ast.NewImport(nil, "list")
 	slice := &ast.SelectorExpr{X: list, Sel: ast.NewIdent("Slice")}
 	first := ast.NewCall(slice, n.X, ast.NewLit(token.INT, "0"), ast.NewLit(token.INT, "1"))
-	call := ast.NewCall(ast.NewIdent("or"), first)
-	ast.SetPos(call, n.Pos())
-	return call
+	or := ast.NewCall(ast.NewIdent("or"), first)
+	ast.SetPos(or, n.Pos())
+	// The field round it makes an error of what is missing: in a string CUE prints
+	// nothing for the or of that.
+	return &ast.SelectorExpr{X: ast.NewStruct(choiceField, or), Sel: ast.NewIdent(choiceField)}
 }
 
 func isChoice(n *ast.IndexExpr) bool {

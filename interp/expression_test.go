@@ -87,3 +87,23 @@ func TestChoicesThatReadLists(t *testing.T) {
 		}
 	}
 }
+
+// What the branch of a choice lacks is an error also within a string, and not nothing.
+func TestChoiceThatLacksSomething(t *testing.T) {
+	params := &compat.Params{Options: map[string]string{"there": "x"}}
+	const lacks = `[if input.options.there != "" {"b \(input.options.missing)"}, "c"][0]`
+	for name, body := range map[string]string{
+		"in a string": `phases: a: {func: "KubeTask", args: {image: "i:1", command: ["a \(` + lacks + `)"]}}`,
+		"by a let":    `let some = ` + lacks + `, phases: a: {func: "KubeTask", args: {image: "i:1", command: ["a \(some)"]}}`,
+		"by itself":   `phases: a: {func: "KubeTask", args: {image: "i:1", command: [` + lacks + `]}}`,
+		"as a number": `phases: a: {func: "ScaleWorkload", args: {replicas: [if input.options.there != "" {len(input.options.missing)}, 1][0]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := mustPlan(t, body, params)
+			args, err := p.NewState(params, compat.Engine{}.Render).Args(p.Phases[0])
+			if err == nil {
+				t.Errorf("no error, but %v", args)
+			}
+		})
+	}
+}

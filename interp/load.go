@@ -35,8 +35,10 @@ type Blueprint struct {
 	Field string
 	// Value is the blueprint, unified with the schema.
 	Value cue.Value
-	// Conversion is set if the blueprint was legacy YAML.
+	// Conversion and Legacy, what it was made of, are set if the blueprint was
+	// legacy YAML.
 	Conversion *compat.Conversion
+	Legacy     *compat.Blueprint
 
 	ctx  *cue.Context
 	root cue.Value
@@ -48,8 +50,9 @@ var ErrNoBlueprint = errors.New("no blueprint here")
 
 // Load reads the blueprint at path: a CUE file, the folder of a CUE package, or a
 // legacy YAML file; "-" reads stdin, which is taken for YAML unless it starts like
-// CUE. A package that holds several blueprints is an error that names them: say
-// which with path "FILE:FIELD".
+// CUE. Several blueprints in one place are an error that names them: say which with
+// path "FILE:FIELD", where FIELD is the field of the package or the name of the legacy
+// Blueprint.
 func Load(path string, stdin io.Reader) (*Blueprint, error) {
 	if path == "-" {
 		src, err := readLimited(stdin, "standard input")
@@ -78,16 +81,20 @@ func Load(path string, stdin io.Reader) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return LoadSource(path, src)
+	return loadSource(path, src, field)
 }
 
 // LoadSource reads a blueprint from src, which is CUE or YAML by its content.
 // name is used in messages and, for CUE, to find the module it belongs to.
 func LoadSource(name string, src []byte) (*Blueprint, error) {
+	return loadSource(name, src, "")
+}
+
+func loadSource(name string, src []byte, blueprint string) (*Blueprint, error) {
 	if strings.HasSuffix(name, ".cue") || LooksLikeCUE(src) {
-		return loadCUE(name, "", false, src)
+		return loadCUE(name, blueprint, false, src)
 	}
-	return loadYAML(name, src)
+	return loadYAML(name, src, blueprint)
 }
 
 // LooksLikeCUE tells CUE from YAML by the first line that is not empty or a

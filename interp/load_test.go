@@ -220,7 +220,7 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "binary", file: "x.bin", text: "\x00\x01\x02\xff", want: "x.bin"},
 		{name: "no such import", file: "x.cue", text: "package x\n\nimport \"example.com/nowhere\"\n\na: nowhere.b\n", want: "example.com/nowhere"},
 		{name: "no such file of the schema", file: "x.cue", text: "package x\n\nimport \"github.com/rescuecue/rescue/shcema\"\n\na: shcema.b\n", want: "rescue/shcema"},
-		{name: "several Blueprints", file: "x.yaml", text: yamlBlueprint + "---\n" + yamlBlueprint, want: "x.yaml: several Blueprints in one file; keep one"},
+		{name: "several Blueprints", file: "x.yaml", text: yamlBlueprint + "---\n" + yamlBlueprint, want: "x.yaml: several Blueprints: "},
 		{name: "a wrong Blueprint", file: "x.yaml", text: "apiVersion: cr.kanister.io/v1alpha1\nkind: Blueprint\nactions: [a]\n", want: "x.yaml:3:"},
 		{name: "too large", file: "x.yaml", text: strings.Repeat("# large\n", MaxFileSize/8+1), want: "x.yaml: larger than 16 MiB"},
 		{name: "too large CUE", file: "x.cue", text: "package x\n" + strings.Repeat("// large\n", MaxFileSize/9+1), want: "x.cue: larger than 16 MiB"},

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"fmt"
+	"strings"
 
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
@@ -14,8 +15,9 @@ import (
 
 // loadYAML reads a legacy blueprint by converting it to CUE in memory, so that
 // YAML and CUE run on the same ground.
-func loadYAML(name string, src []byte) (*Blueprint, error) {
-	bp, err := legacyBlueprint(name, src)
+// blueprint is the name of the one that is meant, or empty where there is but one.
+func loadYAML(name string, src []byte, blueprint string) (*Blueprint, error) {
+	bp, err := legacyBlueprint(name, src, blueprint)
 	if err != nil {
 		return nil, err
 	}
@@ -31,34 +33,51 @@ func loadYAML(name string, src []byte) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Conversion = conv
+	b.Conversion, b.Legacy = conv, bp
 	return b, nil
 }
 
-// legacyBlueprint finds the one Blueprint of a YAML file.
-func legacyBlueprint(name string, src []byte) (*compat.Blueprint, error) {
+// legacyBlueprint finds the Blueprint of that name in a YAML file, or the only one.
+func legacyBlueprint(name string, src []byte, blueprint string) (*compat.Blueprint, error) {
 	docs, err := compat.Parse(name, src)
 	if err != nil {
 		return nil, err
 	}
-	var found *compat.Document
-	for _, doc := range docs {
-		if doc.Kind != compat.KindBlueprint {
-			continue
-		}
-		if found != nil {
-			return nil, fmt.Errorf("%s: several Blueprints in one file; keep one", name)
-		}
-		found = doc
-	}
-	if found == nil {
-		return nil, fmt.Errorf("%s: %w: expected a document of kind Blueprint", name, ErrNoBlueprint)
+	found, err := chooseDocument(name, docs, blueprint)
+	if err != nil {
+		return nil, err
 	}
 	bp, errs := compat.ReadBlueprint(found)
 	if len(errs) > 0 {
 		return nil, compat.Errors(errs)
 	}
 	return bp, nil
+}
+
+func chooseDocument(file string, docs []*compat.Document, blueprint string) (*compat.Document, error) {
+	var found []*compat.Document
+	var names []string
+	for _, doc := range docs {
+		if doc.Kind != compat.KindBlueprint {
+			continue
+		}
+		name, _ := doc.Root.Get("metadata").Get("name").Text()
+		names = append(names, name)
+		if blueprint == "" || blueprint == name {
+			found = append(found, doc)
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return nil, fmt.Errorf("%s: %w: expected a document of kind Blueprint", file, ErrNoBlueprint)
+	case len(found) == 0:
+		return nil, fmt.Errorf("%s: no Blueprint %q; those here: %s", file, blueprint, strings.Join(names, ", "))
+	case len(found) > 1 && blueprint != "":
+		return nil, fmt.Errorf("%s: several Blueprints are called %q; keep one", file, blueprint)
+	case len(found) > 1:
+		return nil, fmt.Errorf("%s: several Blueprints: %s; choose one with %s:%s", file, strings.Join(names, ", "), file, names[0])
+	}
+	return found[0], nil
 }
 
 // convertedInstance builds the converter's output without touching a file system.

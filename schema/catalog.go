@@ -34,8 +34,10 @@ type Func struct {
 	Outputs []Arg
 	// Deprecated says what to use instead, Since and Removed name Kanister releases.
 	Deprecated, Since, Removed string
-	// ArgSince names the Kanister release that brought an argument.
-	ArgSince map[string]string
+	// ArgSince names the Kanister release that brought an argument, ValueSince the one
+	// that brought a value of an argument.
+	ArgSince   map[string]string
+	ValueSince map[string]map[string]string
 	// Extensions are arguments that Kanister refuses.
 	Extensions []string
 }
@@ -93,3 +95,18 @@ func Function(name string) (Func, bool) { return Embedded().Function(name) }
 
 // FunctionNames lists all functions of the embedded schema in alphabetical order.
 func FunctionNames() []string { return Embedded().Names() }
+
+// Releases is what is known of Kanister's releases beside its functions. Each is a
+// release such as 0.115.0.
+type Releases struct {
+	// First and Newest are the releases of which it is known what they have.
+	First  string `json:"first"`
+	Newest string `json:"newest"`
+	// ConfigMapObjects is the release that brought ConfigMaps as objects of a phase.
+	ConfigMapObjects string `json:"configMapObjects"`
+	// RepositoryServer is the release that took RepositoryServers away.
+	RepositoryServer string `json:"repositoryServer"`
+}
+
+// Kanister returns what is known of Kanister's releases.
+func Kanister() Releases { return Embedded().releases }

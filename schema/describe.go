@@ -28,6 +28,7 @@ func describe(name string, v cue.Value) (Func, error) {
 		"since":      &f.Since,
 		"removed":    &f.Removed,
 		"argSince":   &f.ArgSince,
+		"valueSince": &f.ValueSince,
 		"extensions": &f.Extensions,
 	} {
 		if err := decode(v, path, target); err != nil {

@@ -24,7 +24,8 @@ type Set struct {
 	extra     map[string][]byte
 	functions map[string]Func
 	// types has the comments on the definitions that arguments name.
-	types map[string]string
+	types    map[string]string
+	releases Releases
 }
 
 // Embedded returns the set of the functions that Rescue brings along.
@@ -130,6 +131,9 @@ func newSet(extra map[string][]byte) (*Set, error) {
 	}
 	v := cuecontext.New().BuildInstance(inst)
 	if s.types, err = typeDocs(v); err != nil {
+		return nil, err
+	}
+	if err := v.LookupPath(cue.ParsePath("#Kanister")).Decode(&s.releases); err != nil {
 		return nil, err
 	}
 	it, err := v.LookupPath(cue.ParsePath("#Functions")).Fields()

@@ -205,7 +205,7 @@ func TestMistakes(t *testing.T) {
 		{"no path", []string{"location", "delete", "-p", p}, "--path is missing"},
 		{"path of everything", []string{"location", "delete", "-p", p, "-s", "/"}, "the path is empty"},
 		{"path out of it", []string{"location", "delete", "-p", p, "-s", "../x"}, ".. is not allowed"},
-		{"location", []string{"location", "delete", "-p", string(gcs), "-s", "x"}, "locations of type gcs are not supported"},
+		{"location", []string{"location", "delete", "-p", string(gcs), "-s", "x"}, "the location has no bucket"},
 		{"snapshot of objects", []string{"location", "pull", "-p", p, "-s", "x", "-k", "{}", "-"}, "--kopia-snapshot names a snapshot of a Kopia repository server, and the location is of the type filesystem"},
 		{"profile and server", []string{"location", "push", "-p", p, "-r", "{}", "-s", "x", "-"}, "give one of --profile"},
 		{"host of a profile", []string{"location", "push", "-p", p, "-c", "h", "-s", "x", "-"}, "belongs to --repository-server"},

@@ -2,8 +2,6 @@ package vet
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/rescuecue/rescue/compat"
 )
@@ -111,13 +109,12 @@ func (r request) reference(ref *compat.Value, what, path string) {
 	r.namespaced(ref, what, path)
 }
 
-var semanticVersion = regexp.MustCompile(`^v?\d+\.\d+\.\d+([-+].*)?$`)
-
 // version checks the version of the functions that is asked for.
 func (r request) version() {
 	v := r.value.Get("preferredVersion")
-	version, ok := v.Text()
-	if !ok || version == "" || strings.TrimPrefix(version, "v") == "0.0.0" {
+	version, _ := v.Text()
+	fallback, err := compat.ActionSpec{PreferredVersion: version}.FunctionVersion()
+	if err == nil && !fallback {
 		return
 	}
 	f := Finding{
@@ -125,7 +122,7 @@ func (r request) version() {
 		Message:    fmt.Sprintf("no function has the version %s: v0.0.0 runs instead", version),
 		Suggestion: "leave preferredVersion out",
 	}
-	if !semanticVersion.MatchString(version) {
+	if err != nil {
 		f.Severity = Error
 		f.Message, f.Suggestion = fmt.Sprintf("%q is no version", version), "write a version such as v0.0.0, or leave it out"
 	}

@@ -20,20 +20,30 @@ const maxRounds = 100
 // checkCUE evaluates the package, and again with what was wrong taken out, until
 // there is nothing new: CUE reports some mistakes only once others are gone.
 func checkCUE(u Unit) []Finding {
-	pkg, err := loadPackage(u)
-	c := &cueChecker{pkg: pkg, unit: u, seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, noInput: map[string]Finding{}}
-	if pkg.inst == nil || len(pkg.inst.Files) == 0 || err != nil {
-		c.loadErrors(err)
+	c, ok := newCUEChecker(u)
+	if !ok {
 		return c.findings
 	}
-	c.files = pkg.files()
 	c.evaluate()
 	c.rules()
 	c.branches()
+	c.templates()
 	for _, f := range c.noInput {
 		c.add(f)
 	}
 	return c.findings
+}
+
+// newCUEChecker loads the package. If it is not ok, the findings say why.
+func newCUEChecker(u Unit) (c *cueChecker, ok bool) {
+	pkg, err := loadPackage(u)
+	c = &cueChecker{pkg: pkg, unit: u, seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, noInput: map[string]Finding{}}
+	if pkg.inst == nil || len(pkg.inst.Files) == 0 || err != nil {
+		c.loadErrors(err)
+		return c, false
+	}
+	c.files = pkg.files()
+	return c, true
 }
 
 // evaluate goes on until an evaluation brings nothing new.

@@ -27,6 +27,10 @@ func checkYAML(u Unit) []Finding {
 			c.actionSet(doc)
 		case compat.KindProfile:
 			c.profile(doc)
+		case compat.KindRepositoryServer:
+			if _, err := compat.ReadRepositoryServer(doc); err != nil {
+				c.readErrors(err)
+			}
 		}
 	}
 	if known == 0 && err == nil && !u.Library {

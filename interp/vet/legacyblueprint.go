@@ -35,6 +35,11 @@ func (c *legacyChecker) unknownFields(fields []*compat.Field, owner string, name
 	for _, f := range fields {
 		finding := Finding{Rule: ruleUnknownField, Message: fmt.Sprintf("%s has no field %q", owner, f.Name)}
 		finding = finding.hint(f.Name, "fields", names)
+		if strings.HasPrefix(f.Name, "x-") {
+			// So people name what only holds anchors.
+			finding.Severity = Warning
+			finding.Suggestion = "Kanister drops it; kubectl refuses the file unless it is told --validate=false"
+		}
 		if f.Name == "spec" && f.Value.Get("actions") != nil {
 			finding.Message = "a Blueprint has no spec, so it has no actions"
 			finding.Suggestion = "write the fields of spec at the top level"

@@ -62,7 +62,7 @@ func (p *legacyPhase) script(v *compat.Value, shell, at string) {
 		start, end := lineFrom(v.Str, offset)
 		p.part(v, start, end, at, Finding{
 			Rule:       ruleShellSyntax,
-			Message:    "the script cannot be parsed: " + problem,
+			Message:    scriptFails(problem) + problem,
 			Suggestion: shellAdvice(problem),
 		})
 	}
@@ -99,9 +99,15 @@ func parseScript(script, shell string) (offset int, problem string) {
 // readScript parses a script. Where two brackets are no arithmetic, a shell takes
 // them for a subshell in a subshell; this parser does not, so they are pulled apart.
 func readScript(script string, variant syntax.LangVariant) error {
+	if tooDeep(script) {
+		return nil
+	}
 	read := func(script string) error {
-		_, err := syntax.NewParser(syntax.Variant(variant)).Parse(strings.NewReader(script), "")
-		return err
+		file, err := syntax.NewParser(syntax.Variant(variant)).Parse(strings.NewReader(script), "")
+		if err != nil {
+			return err
+		}
+		return declarations(file)
 	}
 	// No script has more of them; one that was made to would take for ever.
 	const most = 50
@@ -122,6 +128,59 @@ func readScript(script string, variant syntax.LangVariant) error {
 	return first
 }
 
+// noName begins like the name of a variable, and is none: the = is a -.
+var noName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*-`)
+
+const isNoName = " is no name of a variable"
+
+// declarations finds `export A-${b}`, which parses and which every shell refuses.
+func declarations(file *syntax.File) error {
+	var found error
+	syntax.Walk(file, func(n syntax.Node) bool {
+		decl, ok := n.(*syntax.DeclClause)
+		if !ok || found != nil {
+			return found == nil
+		}
+		for _, a := range decl.Args {
+			if a.Value == nil || len(a.Value.Parts) == 0 {
+				continue
+			}
+			if lit, ok := a.Value.Parts[0].(*syntax.Lit); ok && a.Naked && noName.MatchString(lit.Value) {
+				found = syntax.ParseError{Pos: a.Pos(), Text: noName.FindString(lit.Value) + isNoName}
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// The parser calls itself for each bracket and keyword that opens something, and a
+// stack that runs over cannot be recovered from: what is nested deeper than anybody
+// writes is not looked at.
+const (
+	maxScript      = 512 << 10
+	maxScriptDepth = 1000
+)
+
+// tooDeep counts what brackets open and leave open. Keywords are not counted: in a
+// script of that size there is no room for too many.
+func tooDeep(script string) bool {
+	if len(script) > maxScript {
+		return true
+	}
+	depth, deepest := 0, 0
+	for i := range len(script) {
+		switch script[i] {
+		case '(', '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case ')', '}', ']':
+			depth = max(0, depth-1)
+		}
+	}
+	return deepest > maxScriptDepth
+}
+
 // placeOf takes the parser's error apart.
 func placeOf(err error) (offset int, problem string) {
 	var syntactic syntax.ParseError
@@ -135,8 +194,17 @@ func placeOf(err error) (offset int, problem string) {
 	return 0, err.Error()
 }
 
+func scriptFails(problem string) string {
+	if strings.HasSuffix(problem, isNoName) {
+		return "the script fails: "
+	}
+	return "the script cannot be parsed: "
+}
+
 func shellAdvice(problem string) string {
 	switch {
+	case strings.HasSuffix(problem, isNoName):
+		return "write = if a value is meant"
 	case strings.Contains(problem, "closing quote"):
 		return "close the quote, or escape it if it is meant as a character"
 	case strings.Contains(problem, "must be followed by"):

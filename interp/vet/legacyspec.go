@@ -118,21 +118,36 @@ func (s spec) document(doc *compat.Document) {
 	}
 }
 
+// certain tells whether the field is missing whatever the templates give: it is
+// nowhere in the text, and no template has a line for itself, which may give anything.
+func (s spec) certain(field string) bool {
+	text := s.text.Str
+	if !controlFlow.MatchString(text) && !wholeLine.MatchString(text) {
+		return true
+	}
+	for line := range strings.Lines(text) {
+		if wholeLine.MatchString(line) && strings.Trim(withoutTemplates(line), "_ \n") != "" {
+			return false
+		}
+	}
+	return !strings.Contains(text, field)
+}
+
 func isPlaceholder(text string) bool { return strings.Trim(text, "x_ ") == "" }
 
 // object checks that an object to be created says what it is.
 func (s spec) object(root *compat.Value) {
 	var missing []string
 	for _, name := range []string{"apiVersion", "kind"} {
-		if text, ok := root.Get(name).Text(); !ok || text == "" {
+		if text, ok := root.Get(name).Text(); (!ok || text == "") && s.certain(name) {
 			missing = append(missing, name)
 		}
 	}
 	metadata := root.Get("metadata")
-	if metadata.Get("name") == nil && metadata.Get("generateName") == nil && root.Get("items") == nil {
+	if metadata.Get("name") == nil && metadata.Get("generateName") == nil && root.Get("items") == nil && s.certain("name") {
 		missing = append(missing, "metadata.name")
 	}
-	if len(missing) == 0 || controlFlow.MatchString(s.text.Str) || wholeLine.MatchString(s.text.Str) {
+	if len(missing) == 0 {
 		return
 	}
 	s.complain(root.Line, root.Column, Finding{

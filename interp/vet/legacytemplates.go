@@ -85,6 +85,13 @@ func (p *legacyPhase) template(t template) {
 	for _, ref := range use.Refs {
 		t.record(ref)
 		t.reference(ref)
+		if ref.Printed && ref.SecretData() {
+			t.report(ref.Offset, ref.End, Finding{
+				Rule:       ruleSecretBytes,
+				Message:    "the data of a Secret are bytes, and print as a list of numbers such as [118 97 108]",
+				Suggestion: "write … | toString",
+			})
+		}
 	}
 }
 
@@ -144,15 +151,23 @@ func (t template) function(call compat.TemplateCall) {
 	known := t.templateFunctions()
 	if slices.Contains(known, call.Name) {
 		t.glued(call)
+		if f, unsafe := unsafeFinding(call.Name); unsafe {
+			t.report(call.Offset, call.Offset+len(call.Name), f)
+		}
 		return
 	}
-	f := Finding{Rule: ruleTemplateFunction, Message: fmt.Sprintf("templates have no function %q", call.Name)}
-	if near := suggest.Nearest(call.Name, known); near != "" {
+	t.report(call.Offset, call.Offset+len(call.Name), templateFunctionFinding(call.Name, known))
+}
+
+// templateFunctionFinding says that templates have no such function.
+func templateFunctionFinding(name string, known []string) Finding {
+	f := Finding{Rule: ruleTemplateFunction, Message: fmt.Sprintf("templates have no function %q", name)}
+	if near := suggest.Nearest(name, known); near != "" {
 		f.Suggestion, f.Replacement = fmt.Sprintf("did you mean %q?", near), near
 	} else {
 		f.Suggestion = "there are Go's own functions and those of sprig 2.22.0"
 	}
-	t.report(call.Offset, call.Offset+len(call.Name), f)
+	return f
 }
 
 // glued finds a function and its argument without the space between them.

@@ -46,6 +46,9 @@ const (
 	ruleStoppedPods      = "stopped-pods"
 	ruleUnnamedPhase     = "unnamed-phase"
 	ruleLocationURL      = "location-url"
+	ruleKanisterRelease  = "kanister-release"
+	ruleSecretBytes      = "secret-bytes"
+	ruleUnsafeTemplate   = "unsafe-template"
 	ruleRemovedFunction  = "removed-function"
 	ruleOldImage         = "old-image"
 	ruleWaitCondition    = "wait-condition"
@@ -73,6 +76,7 @@ func Rules() []Rule {
 		{ruleEscapedQuotes, Error, "A value has backslashes and quotes round it, which are part of the value."},
 		{ruleFileSize, Error, "The file is larger than any blueprint."},
 		{ruleFunctionVersion, Warning, "An ActionSet asks for a version that no function has."},
+		{ruleKanisterRelease, Error, "The release of Kanister that was asked about would refuse this, or drop it."},
 		{ruleLocationURL, Warning, "LocationDelete is given an address, where Kanister wants a path."},
 		{ruleMissingArgument, Error, "A function lacks an argument that it needs."},
 		{ruleMissingInput, Error, "An ActionSet does not give what its action reads."},
@@ -88,6 +92,7 @@ func Rules() []Rule {
 		{ruleRemovedFunction, Warning, "A function runs here that Kanister has removed."},
 		{ruleRepeatedPhase, Warning, "Phases of different actions have the same name, which Kanister's webhook refuses."},
 		{ruleResourceSpec, Error, "The spec of KubeOps is no Kubernetes object."},
+		{ruleSecretBytes, Warning, "A template prints the data of a Secret without toString."},
 		{ruleShellSyntax, Error, "A shell script in a command cannot be parsed."},
 		{ruleStoppedPods, Warning, "An action stops a workload and reads the name of one of its pods."},
 		{ruleStructure, Error, "A part of the blueprint is missing or has the wrong type."},
@@ -111,6 +116,7 @@ func Rules() []Rule {
 		{ruleUnknownReference, Error, "A name is used that is defined nowhere."},
 		{ruleUnknownVolume, Error, "A podOverride mounts a volume that it does not define."},
 		{ruleUnnamedPhase, Warning, "A phase has no name."},
+		{ruleUnsafeTemplate, Error, "A template reads the environment of the program that renders it, or asks the network."},
 		{ruleUnusedInput, Warning, "An ActionSet gives what its action does not read."},
 		{ruleWaitCondition, Error, "A condition of Wait or WaitV2 can never be met."},
 	}

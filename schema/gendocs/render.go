@@ -142,6 +142,11 @@ func history(f schema.Func) []string {
 	for _, release := range sorted(byRelease) {
 		say("Kanister takes %s since %s.", names(byRelease[release], "and"), release)
 	}
+	for _, arg := range sorted(f.ValueSince) {
+		for _, value := range sorted(f.ValueSince[arg]) {
+			say("Kanister takes the %s %s since %s.", arg, value, f.ValueSince[arg][value])
+		}
+	}
 	for _, alias := range sorted(f.Aliases) {
 		say("Kanister's documentation spells `%s` as `%s`, which Kanister refuses. Both are understood here.", f.Aliases[alias], alias)
 	}

@@ -42,6 +42,7 @@ bring it about; nothing is written of such a blueprint, and the exit code is 1.`
 	cmd.Flags().BoolVar(&c.check, "check", false, "prove that the conversion renders the same")
 	cmd.Flags().IntVar(&c.samples, "samples", 20, "with --check: how many `TIMES` to generate parameters for each action")
 	cmd.Flags().StringVar(&c.report, "report", "text", "`FORMAT` of the report: text on standard error, or json on standard output")
+	cmd.Flags().BoolVar(&c.unsafe, "allow-unsafe-templates", false, "convert also what calls env, expandenv and getHostByName; to run it takes the flag of that name too")
 	complete(cmd, "report", reportFormats)
 	return cmd
 }
@@ -54,6 +55,7 @@ type converter struct {
 	check   bool
 	samples int
 	report  string
+	unsafe  bool
 	// folders are the arguments that are folders: what is wrong with one file in
 	// them does not keep the others from being converted.
 	folders []string
@@ -145,6 +147,9 @@ func (c *converter) vet(units []vet.Unit, findings []vet.Finding) ([]vet.Unit, e
 		return nil, cannot(err)
 	}
 	findings = append(findings, found...)
+	if c.unsafe {
+		findings = vet.AllowUnsafe(findings)
+	}
 	vet.Sort(findings)
 	if err := vet.WriteText(c.streams.Stderr, findings, vet.TextOptions{Color: colored(c.streams.Stderr)}); err != nil {
 		return nil, cannot(err)

@@ -17,6 +17,11 @@ type vetFlags struct {
 	format    string
 	failOn    string
 	stdinName string
+	kanister  string
+	unsafe    bool
+
+	// release is what kanister says; nil if that says nothing.
+	release *vet.Release
 }
 
 var (
@@ -38,6 +43,7 @@ input; without one it is the current folder. What the rules are about:
 ` + "`rescue explain RULE`.",
 		Example: `  rescue vet blueprint.yaml
   rescue vet --format github ./blueprints
+  rescue vet --kanister 0.119 ./blueprints
   rescue vet --stdin-filename bp.cue - < bp.cue`,
 		ValidArgsFunction: blueprintFiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return f.run(s, args) },
@@ -45,6 +51,8 @@ input; without one it is the current folder. What the rules are about:
 	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the report: "+strings.Join(vetFormats, ", "))
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "error", "lowest `SEVERITY` that makes the exit code 1: error or warning")
 	cmd.Flags().StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in the report; it also tells CUE from YAML")
+	cmd.Flags().StringVar(&f.kanister, "kanister", "", "say also what that `RELEASE` of Kanister would refuse, such as 0.119")
+	cmd.Flags().BoolVar(&f.unsafe, "allow-unsafe-templates", false, "let templates call env, expandenv and getHostByName, as the flag of that name of run does")
 	complete(cmd, "format", vetFormats)
 	complete(cmd, "fail-on", failLevels)
 	return cmd
@@ -57,7 +65,26 @@ func (f *vetFlags) check() error {
 	if !slices.Contains(failLevels, f.failOn) {
 		return usage("--fail-on: expected error or warning, found %q", f.failOn)
 	}
+	if f.kanister == "" {
+		return nil
+	}
+	release, err := vet.ParseRelease(f.kanister)
+	if err != nil {
+		return usage("--kanister: %w", err)
+	}
+	f.release = &release
 	return nil
+}
+
+// inKanister adds what the release that was asked about would refuse.
+func (f *vetFlags) inKanister(s Streams, units []vet.Unit, findings []vet.Finding) []vet.Finding {
+	if f.release == nil {
+		return findings
+	}
+	if first, newest, known := f.release.Known(); !known {
+		fmt.Fprintf(s.Stderr, "rescue: what Kanister %s has is not known: the releases from %s to %s are\n", f.release, first, newest)
+	}
+	return vet.JoinRelease(findings, vet.CheckRelease(units, *f.release))
 }
 
 func (f *vetFlags) run(s Streams, paths []string) error {
@@ -70,7 +97,10 @@ func (f *vetFlags) run(s Streams, paths []string) error {
 	collector := &vet.Collector{Stdin: s.Stdin, StdinName: f.stdinName}
 	units, findings, unreadable := collector.Collect(paths)
 	found, broken := vet.CheckAll(units)
-	findings = append(findings, found...)
+	findings = f.inKanister(s, units, append(findings, found...))
+	if f.unsafe {
+		findings = vet.AllowUnsafe(findings)
+	}
 	vet.Sort(findings)
 	if err := f.write(s.Stdout, units, findings); err != nil {
 		return cannot(err)
