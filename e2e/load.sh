@@ -1,7 +1,8 @@
 #!/bin/sh
-# Loads the tools image into the cluster that the end-to-end tests use.
+# Loads images into the cluster that the end-to-end tests use.
 #
-#   e2e/load.sh [ARCHIVE]            ARCHIVE: dist/rescue-tools.tar, as `make image` writes it
+#   e2e/load.sh [ARCHIVE...]         by default those that `make image e2e-images` writes:
+#                                    dist/rescue-tools.tar and dist/e2e-*.tar
 #
 # RESCUE_E2E_LOAD is the command that loads an image archive; the archive's path is
 # added to it. By default containerd on this machine is asked, which needs root:
@@ -15,11 +16,17 @@
 # example with `skopeo copy oci-archive:ARCHIVE docker://REGISTRY/NAME:TAG`.
 set -eu
 
-archive=${1:-dist/rescue-tools.tar}
-if [ ! -f "$archive" ]; then
-	echo "load.sh: there is no $archive: run make image" >&2
-	exit 3
+if [ $# = 0 ]; then
+	set -- dist/rescue-tools.tar dist/e2e-postgres.tar dist/e2e-kopia.tar
 fi
-# The command is meant to be split into words.
-# shellcheck disable=SC2086
-exec ${RESCUE_E2E_LOAD:-ctr --namespace k8s.io images import} "$archive"
+for archive; do
+	if [ ! -f "$archive" ]; then
+		echo "load.sh: there is no $archive: run make image e2e-images" >&2
+		exit 3
+	fi
+done
+for archive; do
+	# The command is meant to be split into words.
+	# shellcheck disable=SC2086
+	${RESCUE_E2E_LOAD:-ctr --namespace k8s.io images import} "$archive"
+done

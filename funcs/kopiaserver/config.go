@@ -124,8 +124,10 @@ func (r *resolver) location() mover.Location {
 	loc.Profile = r.profile(s)
 	loc.Path = path.Join(loc.Profile.Location.Bucket, loc.Profile.Location.Prefix, spec.Repository.RootPath)
 	if ref := spec.Storage.CredentialSecretRef; ref.Name != "" {
-		loc.Profile.Credential = compat.Credential{
-			Type: compat.CredentialSecret, Secret: r.secret("spec.storage.credentialSecretRef", ref),
+		keys := r.secret("spec.storage.credentialSecretRef", ref)
+		loc.Profile.Credential = compat.Credential{Type: compat.CredentialSecret, Secret: keys}
+		if keys != nil {
+			loc.Profile.CABundle = string(keys.Data[compat.CABundleField])
 		}
 	}
 	return loc

@@ -32,7 +32,7 @@ func (s secretStore) get(_ context.Context, namespace, name string) (*compat.Sec
 func secrets() secretStore {
 	return secretStore{
 		"location": {"type": "s3", "bucket": "b", "prefix": "/p/", "region": "eu-1", "endpoint": "https://s3", "skipSSLVerify": "true"},
-		"keys":     {"aws_access_key_id": "id", "aws_secret_access_key": "secret"},
+		"keys":     {"aws_access_key_id": "id", "aws_secret_access_key": "secret", "ca.crt": "CA"},
 		"password": {"repo-password": "repository-secret"},
 		"admin":    {"username": "admin", "password": "admin-secret"},
 		"tls":      {"tls.crt": "CERT", "tls.key": "KEY"},
@@ -81,8 +81,8 @@ func TestResolve(t *testing.T) {
 	if d := cmp.Diff(want, c.Location.Profile.Location); d != "" || !c.Location.Profile.SkipSSLVerify {
 		t.Errorf("skipSSLVerify %v, location (-expected +got):\n%s", c.Location.Profile.SkipSSLVerify, d)
 	}
-	if got := string(c.Location.Profile.Credential.Secret.Data["aws_access_key_id"]); got != "id" {
-		t.Errorf("access key %q", got)
+	if got := string(c.Location.Profile.Credential.Secret.Data["aws_access_key_id"]); got != "id" || c.Location.Profile.CABundle != "CA" {
+		t.Errorf("access key %q, certificates %q", got, c.Location.Profile.CABundle)
 	}
 	if !maps.Equal(c.Users, map[string]string{"shop@one": "one-secret", "shop@two": "two-secret"}) {
 		t.Errorf("users %v", c.Users)

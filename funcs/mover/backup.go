@@ -48,6 +48,7 @@ func (r *kopiaRepository) Backup(ctx context.Context, req BackupRequest) (Backup
 	if err != nil {
 		return BackupResult{}, r.failed(ctx, err, "backup of "+path)
 	}
+	p.report.end(p.figures())
 	return backupResult(man, p), nil
 }
 

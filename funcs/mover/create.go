@@ -33,6 +33,9 @@ func create(ctx context.Context, loc Location) error {
 	if err != nil {
 		return err
 	}
+	if err := loc.checkMounted(); err != nil {
+		return err
+	}
 	if err := makeDirectory(conn); err != nil {
 		return failure(CodeDenied, err, "no repository can be made at %s", loc)
 	}
@@ -110,7 +113,8 @@ func awaitOther(ctx context.Context, st blob.Storage, failed error) error {
 func initialized(ctx context.Context, st blob.Storage) (bool, error) {
 	err := st.GetBlob(ctx, format.KopiaRepositoryBlobID, 0, -1, &blobBuffer{})
 	if errors.Is(err, blob.ErrBlobNotFound) {
-		return false, nil
+		// Of a bucket that is missing, S3 says the same. A list tells.
+		return false, st.ListBlobs(ctx, format.KopiaRepositoryBlobID, func(blob.Metadata) error { return nil })
 	}
 	return err == nil, err
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/kopia/kopia/repo/blob/s3"
 )
 
-// The kinds of store, as kopia's configuration names them. They are kopia's own with
-// a fence around.
+// The kinds of store, as kopia's configuration names them. The first two are kopia's
+// own. All have a fence around.
 const (
 	fencedDirectory = "rescue-filesystem"
 	fencedS3        = "rescue-s3"
+	renewedS3       = "rescue-s3-renewed"
+	fencedObjects   = "rescue-objects"
 )
 
 // kopia opens a store by the name of its kind, from a table of its own.
@@ -27,6 +29,14 @@ func init() {
 	})
 	blob.AddSupportedStorage(fencedS3, s3.Options{}, func(ctx context.Context, opt *s3.Options, create bool) (blob.Storage, error) {
 		st, err := s3.New(ctx, opt, create)
+		return fence(st, false), err
+	})
+	blob.AddSupportedStorage(renewedS3, renewedOptions{}, func(ctx context.Context, opt *renewedOptions, _ bool) (blob.Storage, error) {
+		st, err := openRenewed(ctx, opt)
+		return fence(st, false), err
+	})
+	blob.AddSupportedStorage(fencedObjects, objectOptions{}, func(ctx context.Context, opt *objectOptions, _ bool) (blob.Storage, error) {
+		st, err := openObjects(ctx, opt)
 		return fence(st, false), err
 	})
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/minio/minio-go/v7"
+
+	"github.com/rescuecue/rescue/funcs/store"
 )
 
 // userName is the user of all snapshots; the namespace stands for the host.
@@ -166,6 +168,10 @@ func explain(ctx context.Context, loc Location, err error) error {
 		return failure(CodeNoRepository, nil, "there is no backup repository at %s", loc)
 	case errors.Is(err, repo.ErrInvalidPassword):
 		return failure(CodeWrongKey, nil, "the encryption key does not fit the repository at %s", loc)
+	case errors.Is(err, store.ErrNoBucket), hasNoBucket(err):
+		return failure(CodeUnreachable, nil, "%s: there is no bucket of this name: make it, or correct the profile's location.bucket", loc)
+	case errors.Is(err, store.ErrDenied):
+		return failure(CodeDenied, err, "the store refuses access to %s", loc)
 	case errors.Is(err, blob.ErrInvalidCredentials):
 		return failure(CodeDenied, nil, "the store at %s does not know the profile's access key", loc)
 	case isAccessDenied(err):
@@ -181,9 +187,20 @@ func isAccessDenied(err error) bool {
 	return errors.As(err, &resp) && (resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized)
 }
 
+// hasNoBucket recognises what S3 says of a bucket that is not there.
+func hasNoBucket(err error) bool {
+	var resp minio.ErrorResponse
+	return errors.As(err, &resp) && resp.Code == minio.NoSuchBucket
+}
+
+// isNetwork is not taken in by errors of files, which have the methods of net.Error.
 func isNetwork(err error) bool {
 	var netErr net.Error
 	var urlErr *url.Error
+	var file *os.PathError
+	if errors.As(err, &file) {
+		return false
+	}
 	return errors.As(err, &netErr) || errors.As(err, &urlErr)
 }
 

@@ -65,7 +65,7 @@ func TestS3Location(t *testing.T) {
 func TestLocationErrors(t *testing.T) {
 	for name, change := range map[string]func(*Location){
 		"no profile":         func(l *Location) { l.Profile = nil },
-		"other type":         func(l *Location) { l.Profile.Location.Type = "gcs" },
+		"other type":         func(l *Location) { l.Profile.Location.Type = "tape" },
 		"endpoint with path": func(l *Location) { l.Profile.Location.Endpoint = "http://minio/x" },
 		"endpoint with user": func(l *Location) { l.Profile.Location.Endpoint = "http://u:canary@minio" },
 		"other scheme":       func(l *Location) { l.Profile.Location.Endpoint = "ftp://minio" },

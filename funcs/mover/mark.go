@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +44,14 @@ type markTimes struct {
 
 func defaultMarkTimes() markTimes {
 	return markTimes{refresh: time.Minute, lost: 5 * time.Minute, stale: 10 * time.Minute, poll: 2 * time.Second, patience: 5 * time.Minute}
+}
+
+// life is how long a mark counts that is not set again.
+func (t markTimes) life(id blob.ID) time.Duration {
+	if strings.HasPrefix(string(id), ProgramMark) {
+		return sessionLife
+	}
+	return t.stale
 }
 
 // markRemoval bounds the removal of a mark.
@@ -172,7 +181,7 @@ func (m *mark) others(ctx context.Context, kinds ...blob.ID) (int, error) {
 		for _, other := range all {
 			switch {
 			case other.BlobID == m.id:
-			case now.Sub(other.Timestamp) < m.times.stale:
+			case now.Sub(other.Timestamp) < m.times.life(other.BlobID):
 				count++
 			default:
 				if err := m.store.DeleteBlob(ctx, other.BlobID); err != nil {

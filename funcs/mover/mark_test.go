@@ -190,6 +190,25 @@ func TestStaleMarks(t *testing.T) {
 	}
 }
 
+// TestProgramMark: nobody sets the mark of a kopia program again while it works, so it
+// counts for longer than others.
+func TestProgramMark(t *testing.T) {
+	r := quick(t, markLocation(t))
+	for age, want := range map[time.Duration]int{r.times.stale + time.Minute: 1, sessionLife - time.Minute: 1, sessionLife + time.Minute: 0} {
+		set := blob.PutOptions{SetModTime: time.Now().Add(-age)}
+		if err := r.store.PutBlob(t.Context(), blob.ID(ProgramMark)+"test", blobText("pod"), set); err != nil {
+			t.Fatal(err)
+		}
+		res, err := r.Reclaim(t.Context())
+		if err != nil || (res.Postponed != "") != (want == 1) {
+			t.Errorf("beside a mark %s old: %+v, %v", age, res, err)
+		}
+		if left := marks(t, r); len(left) != want {
+			t.Errorf("of a mark %s old are left: %v", age, left)
+		}
+	}
+}
+
 // TestLostMark: a backup that was taken for dead leaves no snapshot behind, because
 // its data may be gone.
 func TestLostMark(t *testing.T) {

@@ -134,7 +134,7 @@ func (o *output) writeFile(ctx context.Context, path string, f fs.File, progress
 	if err := removeOld(path); err != nil {
 		return err
 	}
-	r, err := f.Open(ctx)
+	r, err := contentOf(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -143,6 +143,13 @@ func (o *output) writeFile(ctx context.Context, path string, f fs.File, progress
 		return err
 	}
 	return o.setAttributes(path, f, true)
+}
+
+func contentOf(ctx context.Context, f fs.File) (io.ReadCloser, error) {
+	if stored, ok := f.(*storedFile); ok {
+		return stored.read(ctx)
+	}
+	return f.Open(ctx)
 }
 
 func (o *output) copyTo(path string, r io.Reader, sparse bool, progress restore.FileWriteProgress) error {

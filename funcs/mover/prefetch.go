@@ -25,9 +25,14 @@ const (
 // time. Without it, each file costs a request to the store, one after the other:
 // 20,000 files take minutes instead of seconds.
 type prefetcher struct {
-	repo repo.Repository
-	mu   sync.Mutex
-	open *batch // that takes more files
+	repo   repo.Repository
+	tokens chan struct{} // of those who read chunks ahead
+	mu     sync.Mutex
+	open   *batch // that takes more files
+}
+
+func newPrefetcher(r repo.Repository) *prefetcher {
+	return &prefetcher{repo: r, tokens: make(chan struct{}, aheadAll)}
 }
 
 // batch is a group of files that are near each other in the snapshot, and so in

@@ -3,7 +3,6 @@ package mover
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/content"
@@ -31,11 +30,10 @@ func (c CacheLimits) sizes() cacheSizes {
 // repository at the location. It holds the keys of the store, but not the password of
 // the repository.
 func ProgramConfig(loc Location, as Identity, cacheDir string, limits CacheLimits) ([]byte, error) {
-	conn, err := loc.connection()
+	conn, err := loc.programConnection()
 	if err != nil {
 		return nil, err
 	}
-	conn.Type = strings.TrimPrefix(conn.Type, "rescue-") // our variant of the store is unknown to the program
 	sizes := limits.sizes()
 	text, err := json.Marshal(&repo.LocalConfig{
 		Storage: &conn,

@@ -150,6 +150,16 @@ func newReporter(call func(Progress)) *reporter {
 
 func (r *reporter) enabled() bool { return r.call != nil }
 
+// end reports the last figures, once nothing is under way.
+func (r *reporter) end(figures Progress) {
+	if r.call == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.call(figures)
+}
+
 // send reports the figures unless a report was sent a moment ago or is being sent.
 func (r *reporter) send(figures func() Progress) {
 	if r.call == nil || !r.mu.TryLock() {

@@ -3,6 +3,7 @@ package mover
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/kopia/kopia/repo"
@@ -124,6 +125,9 @@ func maintainer(ctx context.Context, w repo.Repository) (string, error) {
 		Owner string `json:"owner"`
 	}
 	_, err = w.GetManifest(ctx, manifest.PickLatestID(found), &params)
+	if strings.HasPrefix(params.Owner, programUser+"@") {
+		return "", err // the program says so by itself, and is never told to do it
+	}
 	return params.Owner, err
 }
 

@@ -85,6 +85,9 @@ func (r *kopiaRepository) write(ctx context.Context, entry fs.Entry, out *output
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	if err == nil {
+		report.end(Progress{Restored: stats.RestoredTotalFileSize, Estimated: stats.EnqueuedTotalFileSize})
+	}
 	return stats, err
 }
 
@@ -95,7 +98,7 @@ func (r *kopiaRepository) part(ctx context.Context, man *snapshot.Manifest, targ
 	if man.RootEntry == nil {
 		return nil, "", failure(CodeFailed, nil, "the snapshot %s has no content", man.ID)
 	}
-	root := (&prefetcher{repo: r.Repository}).stored(man.RootEntry, attributes{})
+	root := newPrefetcher(r.Repository).stored(man.RootEntry, attributes{})
 	path := man.Source.Path
 	if subPath == "" {
 		return root, filepath.Join(target, path), nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/kopia/kopia/fs"
@@ -27,6 +28,8 @@ type storedDir struct {
 type storedFile struct {
 	fs.File
 	attributes attributes
+	content    object.ID
+	prefetch   *prefetcher
 	batch      *batch // nil: too large for one
 }
 
@@ -36,6 +39,15 @@ func (f *storedFile) Open(ctx context.Context) (fs.Reader, error) {
 		f.batch.fetch(ctx)
 	}
 	return f.File.Open(ctx)
+}
+
+// read returns a reader of the whole file.
+func (f *storedFile) read(ctx context.Context) (io.ReadCloser, error) {
+	r, err := f.prefetch.readAhead(ctx, f.content)
+	if r != nil || err != nil {
+		return r, err
+	}
+	return f.Open(ctx)
 }
 
 // storedLink is a symbolic link in a snapshot.
@@ -63,7 +75,7 @@ func (p *prefetcher) stored(de *snapshot.DirEntry, a attributes) fs.Entry {
 	case fs.Directory:
 		return &storedDir{Directory: e, content: de.ObjectID, prefetch: p}
 	case fs.File:
-		f := &storedFile{File: e, attributes: a}
+		f := &storedFile{File: e, attributes: a, content: de.ObjectID, prefetch: p}
 		if de.FileSize <= smallFile {
 			f.batch = p.add(de)
 		}

@@ -117,7 +117,7 @@ func (r *kopiaRepository) streamOf(ctx context.Context, id, name string) (*snaps
 }
 
 func (r *kopiaRepository) streamIn(ctx context.Context, man *snapshot.Manifest, name string) (fs.File, error) {
-	root := (&prefetcher{repo: r.Repository}).stored(man.RootEntry, attributes{})
+	root := newPrefetcher(r.Repository).stored(man.RootEntry, attributes{})
 	if file, ok := root.(fs.File); ok {
 		return file, nil
 	}
@@ -135,7 +135,7 @@ func (r *kopiaRepository) streamIn(ctx context.Context, man *snapshot.Manifest, 
 }
 
 func copyStored(ctx context.Context, file fs.File, w io.Writer) (err error) {
-	r, err := file.Open(ctx)
+	r, err := contentOf(ctx, file)
 	if err != nil {
 		return err
 	}

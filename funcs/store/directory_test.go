@@ -104,8 +104,9 @@ func TestOpenErrors(t *testing.T) {
 		err     string
 	}{
 		{"no profile", nil, "there is no profile"},
-		{"gcs", &compat.Profile{Location: compat.Location{Type: "gcs"}}, "objects in locations of type gcs are not supported; use s3Compliant or filesystem"},
-		{"azure", &compat.Profile{Location: compat.Location{Type: "azure"}}, "objects in locations of type azure are not supported"},
+		{"gcs", &compat.Profile{Location: compat.Location{Type: "gcs"}}, "the location has no bucket"},
+		{"azure", &compat.Profile{Location: compat.Location{Type: "azure"}}, "the location has no bucket"},
+		{"kopia", &compat.Profile{Location: compat.Location{Type: "kopia"}}, "a location of type kopia holds no objects"},
 		{"typo", &compat.Profile{Location: compat.Location{Type: "s3"}}, `location type "s3" is not known`},
 		{"no directory", directoryProfile(dir+"/none", ""), "/none does not exist; make it first"},
 		{"claim", claim, "is in the claim backups, which only pods that mount it can reach"},

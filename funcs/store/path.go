@@ -56,6 +56,9 @@ func ArtifactKey(p *compat.Profile, artifact string) (string, error) {
 	return Key(p, name)
 }
 
+// schemes are those of artifacts' URLs, and which locations they are about.
+var schemes = map[string]string{"s3": compat.LocationS3, "gs": compat.LocationGCS, "azure": compat.LocationAzure}
+
 // withoutScheme checks that a URL means this location, and cuts it down to the path
 // that starts with the bucket.
 func withoutScheme(l compat.Location, artifact string) (string, error) {
@@ -63,7 +66,7 @@ func withoutScheme(l compat.Location, artifact string) (string, error) {
 	if !ok {
 		return artifact, nil
 	}
-	if scheme != "s3" || l.Type != compat.LocationS3 {
+	if schemes[scheme] != l.Type {
 		return "", fmt.Errorf("artifact %q does not belong to a location of type %s", artifact, l.Type)
 	}
 	if bucket, _, _ := strings.Cut(rest, "/"); bucket != l.Bucket {

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
@@ -34,20 +32,24 @@ type bucket struct {
 	partSize int // of the first parts
 }
 
-func openS3(p *compat.Profile) (*bucket, error) {
+func openS3(ctx context.Context, p *compat.Profile) (*bucket, error) {
 	l := p.Location
 	if l.Bucket == "" {
 		return nil, errors.New("the location has no bucket")
 	}
-	key, err := S3KeyOf(p)
+	keys, err := S3Credentials(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpClient(p)
 	if err != nil {
 		return nil, err
 	}
 	opts := s3.Options{
 		Region:      cmp.Or(l.Region, defaultRegion),
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.Token),
-		HTTPClient:  httpClient(p.SkipSSLVerify),
-		Retryer:     retry.NewStandard(func(o *retry.StandardOptions) { o.Retryables = slices.Concat(notCertificates, o.Retryables) }),
+		Credentials: keys,
+		HTTPClient:  client,
+		Retryer:     retryer(),
 		// Newer checksums are unknown to many servers. The signature covers the
 		// content in any case.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
@@ -70,20 +72,23 @@ func endpointURL(endpoint string) string {
 	return strings.TrimRight(endpoint, "/")
 }
 
-func httpClient(skipVerify bool) aws.HTTPClient {
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		if t.TLSClientConfig == nil {
-			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		t.TLSClientConfig.InsecureSkipVerify = skipVerify
-	})
+func httpClient(p *compat.Profile) (aws.HTTPClient, error) {
+	trust, err := tlsConfig(p)
+	if err != nil {
+		return nil, err
+	}
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.TLSClientConfig = trust }), nil
+}
+
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.Retryables = slices.Concat(notCertificates, o.Retryables) })
 }
 
 // notCertificates keeps the client from asking again where the server's certificate
 // is at fault, which no repetition mends.
 var notCertificates = []retry.IsErrorRetryable{
 	retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-		if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
+		if isUntrusted(err) {
 			return aws.FalseTernary
 		}
 		return aws.UnknownTernary
@@ -146,7 +151,9 @@ func (b *bucket) explain(action, key string, err error) error {
 	case "NoSuchKey", "NotFound":
 		return fmt.Errorf("%s in %s: %w", key, b.where, ErrNotFound)
 	case "NoSuchBucket":
-		return fmt.Errorf("%s does not exist: %w", b.where, err)
+		return fmt.Errorf("%s: %w", b.where, ErrNoBucket)
+	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken":
+		return fmt.Errorf("%s %s in %s: %w: %w", action, key, b.where, ErrDenied, err)
 	case "PermanentRedirect", "AuthorizationHeaderMalformed":
 		return fmt.Errorf("%s %s in %s: does location.region name the bucket's region? %w", action, key, b.where, err)
 	}

@@ -4,12 +4,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
 
+// foreign is an architecture that this machine is not of.
+func foreign() string {
+	if runtime.GOARCH == "arm64" {
+		return "amd64"
+	}
+	return "arm64"
+}
+
 // build makes a small static program.
-func build(t *testing.T, name, source string) string {
+func build(t *testing.T, name, source string, env ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	src, out := filepath.Join(dir, name+".go"), filepath.Join(dir, name)
@@ -17,7 +26,7 @@ func build(t *testing.T, name, source string) string {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("go", "build", "-o", out, src)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux"), env...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -55,7 +64,7 @@ func TestPack(t *testing.T) {
 }
 
 func TestPackFails(t *testing.T) {
-	rescue := build(t, "rescue", idle)
+	rescue, other := build(t, "rescue", idle), build(t, "other", idle, "GOARCH="+foreign())
 	text := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(text, []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
@@ -65,6 +74,8 @@ func TestPackFails(t *testing.T) {
 		want string
 	}{
 		"no rescue":       {options{rescue: "/no/such/rescue", busybox: rescue}, "there is no /no/such/rescue: build it"},
+		"bad user":        {options{busybox: rescue, users: "joe"}, "NAME:NUMBER:HOME"},
+		"other machine":   {options{rescue: other, busybox: rescue}, "/other for " + foreign()},
 		"no busybox":      {options{rescue: rescue, busybox: "/no/such/busybox"}, "install the package busybox-static"},
 		"not a program":   {options{rescue: text, busybox: rescue}, "is not a program for Linux"},
 		"no certificates": {options{rescue: rescue, busybox: rescue, certificates: "/no/such/file"}, "install the package ca-certificates"},

@@ -1,4 +1,4 @@
-// Package ocipack writes container images without a container engine: one layer of
+// Package ocipack writes container images without a container engine: layers of
 // given files, as a tar archive that `docker load`, `podman load`, `ctr images
 // import` and skopeo understand. The same files give the same bytes.
 package ocipack
@@ -16,6 +16,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,15 +28,19 @@ type Image struct {
 	Architecture string
 	Entrypoint   []string
 	Env          []string
-	Files        []File
+	// Layers lie upon one another; what changes more often belongs in a later one.
+	// Those without files are left out.
+	Layers [][]File
 }
 
-// File is a file, directory or symbolic link of an image. All belong to root.
+// File is a file, directory or symbolic link of an image.
 type File struct {
 	// Path without a leading slash. Directories above it are made.
 	Path string
 	// Mode are the permission bits, with the sticky bit as 0o1000.
 	Mode int64
+	// UID and GID are the owner; 0 is root.
+	UID, GID int
 	// Data of a file.
 	Data []byte
 	// Link is where a symbolic link points, empty for other kinds.
@@ -60,18 +65,22 @@ type descriptor struct {
 // Write writes the image as an OCI layout, with Docker's manifest beside it for
 // programs that know no other.
 func Write(w io.Writer, img Image) error {
-	layer, diffID, err := packLayer(img.Files)
-	if err != nil {
-		return err
-	}
 	archive := &archive{tar: tar.NewWriter(w)}
-	layerRef := archive.blob(mediaLayer, layer)
-	configRef := archive.json(mediaConfig, imageConfig(img, diffID))
+	var layers []descriptor
+	var diffIDs, paths []string
+	for _, l := range packLayers(img.Layers) {
+		if l.err != nil {
+			return l.err
+		}
+		ref := archive.blob(mediaLayer, l.packed)
+		layers, diffIDs, paths = append(layers, ref), append(diffIDs, l.diffID), append(paths, blobPath(ref.Digest))
+	}
+	configRef := archive.json(mediaConfig, imageConfig(img, diffIDs))
 	manifestRef := archive.json(mediaManifest, map[string]any{
 		"schemaVersion": 2,
 		"mediaType":     mediaManifest,
 		"config":        configRef,
-		"layers":        []descriptor{layerRef},
+		"layers":        layers,
 	})
 	manifestRef.Annotations = map[string]string{
 		"io.containerd.image.name":          img.Name,
@@ -82,18 +91,18 @@ func Write(w io.Writer, img Image) error {
 	archive.file("manifest.json", []map[string]any{{
 		"Config":   blobPath(configRef.Digest),
 		"RepoTags": []string{img.Name},
-		"Layers":   []string{blobPath(layerRef.Digest)},
+		"Layers":   paths,
 	}})
 	return archive.close()
 }
 
-func imageConfig(img Image, diffID string) map[string]any {
+func imageConfig(img Image, diffIDs []string) map[string]any {
 	return map[string]any{
 		"architecture": img.Architecture,
 		"os":           "linux",
 		"created":      "1970-01-01T00:00:00Z",
 		"config":       map[string]any{"Entrypoint": img.Entrypoint, "Env": img.Env, "WorkingDir": "/"},
-		"rootfs":       map[string]any{"type": "layers", "diff_ids": []string{diffID}},
+		"rootfs":       map[string]any{"type": "layers", "diff_ids": diffIDs},
 	}
 }
 
@@ -103,6 +112,28 @@ func tag(name string) string {
 		return name[i+1:]
 	}
 	return "latest"
+}
+
+// layer is a packed one.
+type layer struct {
+	packed []byte
+	diffID string
+	err    error
+}
+
+// packLayers packs them at the same time: compressing takes most of it all.
+func packLayers(layers [][]File) []layer {
+	layers = slices.DeleteFunc(slices.Clone(layers), func(files []File) bool { return len(files) == 0 })
+	packed := make([]layer, len(layers))
+	var all sync.WaitGroup
+	for i, files := range layers {
+		all.Go(func() {
+			l := &packed[i]
+			l.packed, l.diffID, l.err = packLayer(files)
+		})
+	}
+	all.Wait()
+	return packed
 }
 
 // packLayer returns the compressed layer and the digest of its plain form.
@@ -149,7 +180,7 @@ func withParents(files []File) []File {
 }
 
 func writeEntry(out *tar.Writer, f File) error {
-	h := &tar.Header{Name: f.Path, Mode: f.Mode, ModTime: time.Unix(0, 0), Uname: "root", Gname: "root"}
+	h := &tar.Header{Name: f.Path, Mode: f.Mode, Uid: f.UID, Gid: f.GID, ModTime: time.Unix(0, 0)}
 	switch {
 	case f.Dir:
 		h.Typeflag, h.Name = tar.TypeDir, f.Path+"/"

@@ -18,10 +18,13 @@ func sample() Image {
 		Architecture: "amd64",
 		Entrypoint:   []string{"/usr/bin/rescue"},
 		Env:          []string{"PATH=/usr/bin"},
-		Files: []File{
-			{Path: "usr/bin/rescue", Mode: 0o755, Data: []byte("program")},
-			{Path: "usr/bin/kando", Link: "rescue"},
-			{Path: "tmp", Mode: 0o1777, Dir: true},
+		Layers: [][]File{
+			{{Path: "usr/lib/libc.so", Mode: 0o755, Data: []byte("library"), UID: 42, GID: 43}},
+			{
+				{Path: "usr/bin/rescue", Mode: 0o755, Data: []byte("program")},
+				{Path: "usr/bin/kando", Link: "rescue"},
+				{Path: "tmp", Mode: 0o1777, Dir: true},
+			},
 		},
 	}
 }
@@ -96,19 +99,14 @@ func TestWriteLayout(t *testing.T) {
 			DiffIDs []string `json:"diff_ids"`
 		}
 	}](t, blob(manifest.Config))
-	zip, err := gzip.NewReader(bytes.NewReader(blob(manifest.Layers[0])))
-	if err != nil {
-		t.Fatal(err)
+	if config.Architecture != "amd64" || len(manifest.Layers) != 2 || len(config.Rootfs.DiffIDs) != 2 {
+		t.Fatalf("config %+v, manifest %+v", config, manifest)
 	}
-	plain, err := io.ReadAll(zip)
-	if err != nil {
-		t.Fatal(err)
+	headers, layer := unpack(t, blob(manifest.Layers[0]), config.Rootfs.DiffIDs[0])
+	if h := headers["usr/lib/libc.so"]; string(layer["usr/lib/libc.so"]) != "library" || h.Uid != 42 || h.Gid != 43 {
+		t.Errorf("library: %+v", h)
 	}
-	sum := sha256.Sum256(plain)
-	if config.Architecture != "amd64" || config.Rootfs.DiffIDs[0] != "sha256:"+hex.EncodeToString(sum[:]) {
-		t.Errorf("config %+v", config)
-	}
-	headers, layer := untar(t, bytes.NewReader(plain))
+	headers, layer = unpack(t, blob(manifest.Layers[1]), config.Rootfs.DiffIDs[1])
 	if string(layer["usr/bin/rescue"]) != "program" || headers["usr/bin/rescue"].Mode != 0o755 {
 		t.Errorf("program: %+v", headers["usr/bin/rescue"])
 	}
@@ -125,7 +123,29 @@ func TestWriteLayout(t *testing.T) {
 		RepoTags []string
 		Layers   []string
 	}](t, files["manifest.json"])
-	if docker[0].RepoTags[0] != sample().Name || files[docker[0].Layers[0]] == nil || !strings.HasPrefix(docker[0].Layers[0], "blobs/") {
+	if docker[0].RepoTags[0] != sample().Name || len(docker[0].Layers) != 2 {
 		t.Errorf("Docker's manifest: %+v", docker)
 	}
+	for i, path := range docker[0].Layers {
+		if path != blobPath(manifest.Layers[i].Digest) || !strings.HasPrefix(path, "blobs/") {
+			t.Errorf("Docker's layer %d is %s", i, path)
+		}
+	}
+}
+
+// unpack reads a layer and checks it against the digest of its plain form.
+func unpack(t *testing.T, packed []byte, diffID string) (map[string]*tar.Header, map[string][]byte) {
+	t.Helper()
+	zip, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := sha256.Sum256(plain); diffID != "sha256:"+hex.EncodeToString(sum[:]) {
+		t.Errorf("the digest %s is not that of the layer", diffID)
+	}
+	return untar(t, bytes.NewReader(plain))
 }

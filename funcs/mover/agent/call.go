@@ -45,7 +45,23 @@ const stderrKept = 4 << 10
 // that the operation promises. Where names the
 // container in errors. progress may be nil. The errors have the codes of package
 // mover.
+//
+// A container without rescue is served by the kopia program if it has that. What is not
+// found in a repository of kopia is looked for in one of restic at the same place, if
+// the restic program is there.
 func Call(ctx context.Context, exec Exec, where string, req Request, progress func(mover.Progress)) (Result, error) {
+	if req.By == programRestic {
+		return byRestic(ctx, exec, where, req)
+	}
+	res, err := callMover(ctx, exec, where, req, progress)
+	if mover.CodeOf(err) == mover.CodeNoProgram {
+		return withoutRescue(ctx, exec, where, req, err)
+	}
+	return orElseRestic(ctx, exec, where, req, res, err)
+}
+
+// callMover has `rescue mover` serve the request.
+func callMover(ctx context.Context, exec Exec, where string, req Request, progress func(mover.Progress)) (Result, error) {
 	req.Version, req.Attached = Version, true
 	doc, err := json.Marshal(req)
 	if err != nil {

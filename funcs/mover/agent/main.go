@@ -31,8 +31,15 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	return exitRequest
 }
 
+// idleScript waits with rescue, or else with the shell of an image whose other programs
+// can be used.
+const idleScript = `command -v rescue >/dev/null && exec rescue mover idle
+trap 'exit 0' TERM INT
+sleep 604800 &
+wait`
+
 // IdleCommand is the command of a pod that waits for requests.
-func IdleCommand() []string { return append(Command(), "idle") }
+func IdleCommand() []string { return []string{"sh", "-c", idleScript} }
 
 // idle waits for SIGTERM, the end of ctx, or the limit. The first process of a
 // container gets no default signal handlers from the kernel, so it needs its own.

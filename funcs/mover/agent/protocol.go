@@ -12,6 +12,7 @@ import (
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs/mover"
+	"github.com/rescuecue/rescue/funcs/rds/pg"
 )
 
 // Version of the protocol. Both ends must have the same.
@@ -34,6 +35,10 @@ const (
 
 	// OpDeleteObjects is about the store alone, not about a repository.
 	OpDeleteObjects Op = "delete-objects" // Deleted
+
+	// These copy the databases of a PostgreSQL server to an object, and back.
+	OpDumpPostgres Op = "dump-postgres" // Dumped
+	OpLoadPostgres Op = "load-postgres" // Loaded
 )
 
 // Request is the one document that `rescue mover` reads.
@@ -56,13 +61,19 @@ type Request struct {
 	Snapshot mover.Selector `json:"snapshot"`
 	// Measure belongs to measure.
 	Measure mover.Measure `json:"measure,omitempty"`
-	// Key belongs to delete-objects: that of an object, which goes with all below it.
+	// Key is that of an object. That of delete-objects goes with all below it.
 	Key string `json:"key,omitempty"`
+	// Postgres belongs to dump-postgres and load-postgres; the latter takes all
+	// databases of the dump.
+	Postgres *pg.DumpRequest `json:"postgres,omitempty"`
 	// Target and SubPath belong to restore.
 	Target  string `json:"target,omitempty"`
 	SubPath string `json:"subPath,omitempty"`
 	// Parallel is the number of files handled at once; 0 leaves it to the mover.
 	Parallel int `json:"parallel,omitempty"`
+	// By names the program whose repository is meant, as a Result has it. Empty leaves it
+	// to who serves the request.
+	By string `json:"by,omitempty"`
 	// Attached says that the caller keeps the standard input open while it
 	// waits. Its end then means that the caller is gone, and stops the work.
 	Attached bool `json:"attached,omitempty"`
@@ -77,6 +88,10 @@ type Result struct {
 	Measured  *mover.Measured      `json:"measured,omitempty"`
 	Reclaimed *mover.ReclaimResult `json:"reclaimed,omitempty"`
 	Deleted   *Deleted             `json:"deleted,omitempty"`
+	// By is the program that did it, if it was not rescue.
+	By     string     `json:"by,omitempty"`
+	Dumped *pg.Dumped `json:"dumped,omitempty"`
+	Loaded *pg.Loaded `json:"loaded,omitempty"`
 }
 
 // Deleted says what delete-objects did.
@@ -99,6 +114,10 @@ func (r *Result) answers(op Op) bool {
 		return r.Reclaimed != nil
 	case OpDeleteObjects:
 		return r.Deleted != nil
+	case OpDumpPostgres:
+		return r.Dumped != nil
+	case OpLoadPostgres:
+		return r.Loaded != nil
 	}
 	return true // their empty result has a meaning
 }

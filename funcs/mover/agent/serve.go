@@ -93,6 +93,10 @@ func perform(ctx context.Context, req Request, out *lines) (Result, error) {
 		return with(ctx, mover.Open, loc, req, out, reclaim)
 	case OpDeleteObjects:
 		return deleteObjects(ctx, req)
+	case OpDumpPostgres:
+		return dumpPostgres(ctx, req, out)
+	case OpLoadPostgres:
+		return loadPostgres(ctx, req, out)
 	}
 	return Result{}, &mover.Error{Code: mover.CodeBadRequest, Text: fmt.Sprintf("unknown operation %q", req.Op)}
 }
