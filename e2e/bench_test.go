@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,13 +33,16 @@ import (
 
 func BenchmarkPods(b *testing.B) {
 	env, _ := newEnv(b)
-	plain := func(ctx context.Context) error { return plainPod(ctx, env) }
+	spec := kube.SingleContainer(image(), []string{"true"}, "")
+	plain := func(ctx context.Context) error { return plainPod(ctx, env, spec) }
+	succeeded := func(ctx context.Context) error { return succeededPod(ctx, env, spec) }
 	task := func(ctx context.Context) error {
 		_, err := funcs.KubeTask().Exec(ctx, env, funcs.Args{"image": image(), "command": []string{"true"}})
 		return err
 	}
 	for _, n := range []int{1, 10} {
 		b.Run(fmt.Sprintf("%d/plain", n), func(b *testing.B) { repeat(b, n, plain) })
+		b.Run(fmt.Sprintf("%d/plain-until-Succeeded", n), func(b *testing.B) { repeat(b, n, succeeded) })
 		b.Run(fmt.Sprintf("%d/KubeTask", n), func(b *testing.B) { repeat(b, n, task) })
 	}
 }
@@ -58,20 +62,58 @@ func repeat(b *testing.B, n int, work func(context.Context) error) {
 	}
 }
 
-func plainPod(ctx context.Context, env *funcs.Env) error {
+// plainPod is done when the logs of all containers have ended, as our functions are: the
+// node reports the end of the pod itself up to two seconds later.
+func plainPod(ctx context.Context, env *funcs.Env, spec corev1.PodSpec) error {
+	return withPod(ctx, env, spec, func(pod *corev1.Pod) error {
+		_, err := kube.Follow(ctx, env.Kube.CoreV1().Pods(env.Namespace), pod, func(p *corev1.Pod) (bool, error) {
+			return allStarted(p, len(spec.Containers)), nil
+		})
+		for _, c := range spec.Containers {
+			if err == nil {
+				err = plainLog(ctx, env, pod.Name, c.Name)
+			}
+		}
+		return err
+	})
+}
+
+// succeededPod is done when the node reports the end of the pod.
+func succeededPod(ctx context.Context, env *funcs.Env, spec corev1.PodSpec) error {
+	return withPod(ctx, env, spec, func(pod *corev1.Pod) error {
+		_, err := kube.Follow(ctx, env.Kube.CoreV1().Pods(env.Namespace), pod, func(p *corev1.Pod) (bool, error) {
+			return p.Status.Phase == corev1.PodSucceeded, nil
+		})
+		return err
+	})
+}
+
+func withPod(ctx context.Context, env *funcs.Env, spec corev1.PodSpec, work func(*corev1.Pod) error) error {
 	pods := env.Kube.CoreV1().Pods(env.Namespace)
-	pod, err := pods.Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "plain-"},
-		Spec:       kube.SingleContainer(image(), []string{"true"}, ""),
-	}, metav1.CreateOptions{})
+	pod, err := pods.Create(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "plain-"}, Spec: spec}, metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
-	_, err = kube.Follow(ctx, pods, pod, func(p *corev1.Pod) (bool, error) { return p.Status.Phase == corev1.PodSucceeded, nil })
+	return errors.Join(work(pod), pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
+}
+
+func allStarted(pod *corev1.Pod, containers int) bool {
+	n := 0
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Running != nil || s.State.Terminated != nil {
+			n++
+		}
+	}
+	return n == containers
+}
+
+func plainLog(ctx context.Context, env *funcs.Env, pod, container string) error {
+	log, err := env.Kube.CoreV1().Pods(env.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, Follow: true}).Stream(ctx)
 	if err != nil {
 		return err
 	}
-	return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+	_, err = io.Copy(io.Discard, log)
+	return errors.Join(err, log.Close())
 }
 
 func BenchmarkExec(b *testing.B) {
@@ -85,8 +127,9 @@ func BenchmarkExec(b *testing.B) {
 			return err
 		}
 	}
+	config := restConfig(b)
 	plain := func(script string) func(context.Context) error {
-		return func(ctx context.Context) error { return plainExec(ctx, env, sh(script)) }
+		return func(ctx context.Context) error { return plainExec(ctx, env, config, "sleeper", "", sh(script)) }
 	}
 	const lines = "yes 'a line of some text, as a dump would write it' | head -c 52428800"
 	b.Run("true/plain", func(b *testing.B) { repeat(b, 1, plain("true")) })
@@ -95,16 +138,22 @@ func BenchmarkExec(b *testing.B) {
 	b.Run("50MB/KubeExec", func(b *testing.B) { heap(b); repeat(b, 1, kubeExec(lines)) })
 }
 
-// plainExec is what the client library does by itself.
-func plainExec(ctx context.Context, env *funcs.Env, command []string) error {
+func restConfig(b *testing.B) *rest.Config {
+	b.Helper()
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
-		return err
+		b.Fatal(err)
 	}
-	url := env.Kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(env.Namespace).Name("sleeper").
-		SubResource("exec").VersionedParams(&corev1.PodExecOptions{Command: command, Stdout: true}, scheme.ParameterCodec).URL()
-	exec, err := remotecommand.NewWebSocketExecutor(rest.CopyConfig(config), "GET", url.String())
+	return config
+}
+
+// plainExec is what the client library does by itself.
+func plainExec(ctx context.Context, env *funcs.Env, config *rest.Config, pod, container string, command []string) error {
+	options := &corev1.PodExecOptions{Container: container, Command: command, Stdout: true}
+	url := env.Kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(env.Namespace).Name(pod).
+		SubResource("exec").VersionedParams(options, scheme.ParameterCodec).URL()
+	exec, err := remotecommand.NewWebSocketExecutor(config, "GET", url.String())
 	if err != nil {
 		return err
 	}

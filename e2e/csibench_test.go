@@ -10,6 +10,8 @@ import (
 	"time"
 
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v8/apis/volumesnapshot/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rescuecue/rescue/funcs"
@@ -30,7 +32,14 @@ func BenchmarkSnapshot(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("RestoreCSISnapshot", func(b *testing.B) {
+	b.Run("claim from it/plain", func(b *testing.B) {
+		for b.Loop() {
+			if err := c.plainRestore(b.Context(), snap); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("claim from it/RestoreCSISnapshot", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			_, err := funcs.RestoreCSISnapshot().Exec(b.Context(), c.Env, funcs.Args{
 				"name": snap, "pvc": fmt.Sprintf("restored-%d-%d", b.N, i), "namespace": c.Namespace,
@@ -87,6 +96,18 @@ func (c *csi) plainTake(ctx context.Context) (string, error) {
 		return s.Status != nil && s.Status.ReadyToUse != nil && *s.Status.ReadyToUse, nil
 	})
 	return snap.Name, err
+}
+
+func (c *csi) plainRestore(ctx context.Context, snap string) error {
+	_, err := c.Kube.CoreV1().PersistentVolumeClaims(c.Namespace).Create(ctx, &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "plain-"},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: &c.storage.Name,
+			DataSource: &corev1.TypedLocalObjectReference{APIGroup: new(snapshotv1.GroupName), Kind: "VolumeSnapshot", Name: snap},
+			Resources:  corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("16Mi")}},
+		},
+	}, metav1.CreateOptions{})
+	return err
 }
 
 func (c *csi) plainDelete(ctx context.Context, name string) error {

@@ -250,7 +250,7 @@ func TestDataOfAllPodsFails(t *testing.T) {
 		"no repository": {funcs.Args{"backupArtifactPrefix": "other", "encryptionKey": "k"}, mover.CodeNoRepository, "there is no backup repository"},
 		"unknown snapshots": {funcs.Args{"backupInfo": strings.ReplaceAll(info, `"BackupID":"`, `"BackupID":"0badf00d`)}, mover.CodeNotFound,
 			"has no snapshot 0badf00d"},
-		"image without the tools": {funcs.Args{"image": image()}, mover.CodeNoProgram, "no program `rescue`"},
+		"image without the tools": {funcs.Args{"image": image()}, mover.CodeNoProgram, "neither the program `rescue` nor `kopia`"},
 	} {
 		args := f.args(funcs.Args{"image": toolsImage(), "backupInfo": info})
 		for k, v := range tc.args {

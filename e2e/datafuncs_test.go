@@ -48,11 +48,13 @@ touch -d '2001-01-01 00:00:00' empty/deeper
 `
 
 // digest prints all that a restore must bring back: names, kinds, permissions,
-// owners, times, link targets and contents.
+// owners, times, link targets and contents; the same with each image's utilities.
 const digest = `
 cd /data
-find . | sort | while IFS= read -r f; do stat -c '%N %f %u:%g %Y %h' "$f" || true; done
-find . -type f -print0 | sort -z | xargs -0 md5sum
+find . | LC_ALL=C sort | while IFS= read -r f; do
+	if [ -e "$f" ] || [ -L "$f" ]; then echo "$f $(stat -c '%f %u:%g %Y %h' "$f") $(readlink "$f")"; fi
+done
+find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sh -c 'for f; do md5sum < "$f"; done' sh
 `
 
 // app is a Deployment with a volume and a sidecar of the tools image.
@@ -104,7 +106,7 @@ func newApp(t *testing.T, env *funcs.Env, image, exportTo string) *app {
 	return a
 }
 
-func newClaim(t *testing.T, env *funcs.Env, name string) {
+func newClaim(t testing.TB, env *funcs.Env, name string) {
 	t.Helper()
 	_, err := env.Kube.CoreV1().PersistentVolumeClaims(env.Namespace).Create(t.Context(), &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name},

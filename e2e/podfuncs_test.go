@@ -29,7 +29,7 @@ func outputOf(key, script string) string {
 
 // inTime bounds a phase that must end by itself long before: one that hangs fails
 // with the context's error.
-func inTime(t *testing.T) context.Context {
+func inTime(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
@@ -219,7 +219,7 @@ func TestMultiContainerVolume(t *testing.T) {
 }
 
 // newPods makes pods of two containers, a and b, that wait.
-func newPods(t *testing.T, env *funcs.Env, names ...string) {
+func newPods(t testing.TB, env *funcs.Env, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		spec := kube.SingleContainer(image(), sh("sleep 3600"), "")

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs/store"
@@ -24,7 +25,8 @@ func s3Profile(t *testing.T) *compat.Profile {
 	if endpoint == "" || id == "" || secret == "" {
 		t.Skip("no S3 server: set RESCUE_E2E_S3_ENDPOINT, RESCUE_E2E_S3_ACCESS_KEY and RESCUE_E2E_S3_SECRET_KEY")
 	}
-	bucket := "rescue-e2e-" + time.Now().UTC().Format("20060102-150405.000000")
+	// Tests start at the same moment, so the time alone is no name of their own.
+	bucket := "rescue-e2e-" + time.Now().UTC().Format("20060102-150405") + "-" + rand.String(8)
 	client := s3.New(s3.Options{
 		BaseEndpoint: &endpoint, UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),

@@ -112,6 +112,6 @@ func adviseSidecar(err error) error {
 		return err
 	}
 	return &mover.Error{Code: mover.CodeNoProgram, Text: err.Error() + ": add a container with Rescue's tools image to the pod, " +
-		"mount the volume with the data in it, and give its name as the argument container. " +
-		"(This version cannot yet use the kopia program of Kanister's tools image.)"}
+		"or with another that has a shell and the program `kopia`, such as Kanister's; " +
+		"mount the volume with the data in it, and give its name as the argument container"}
 }

@@ -214,7 +214,7 @@ func TestRestoreDataPod(t *testing.T) {
 		t.Errorf("labels %v, priority class %q", pod.Labels, pod.Spec.PriorityClassName)
 	}
 	main := pod.Spec.Containers[0]
-	if want := []string{"rescue", "mover", "idle"}; main.Image != "tools:1" || !slices.Equal(main.Command, want) {
+	if want := agent.IdleCommand(); main.Image != "tools:1" || !slices.Equal(main.Command, want) {
 		t.Errorf("image %s runs %q", main.Image, main.Command)
 	}
 	claims := map[string]string{}
@@ -324,7 +324,7 @@ func TestDataFunctionErrors(t *testing.T) {
 		{"nothing to back up", funcs.BackupData(), backupArgs("/no/such/path", nil), nil, "nothing at /no/such/path"},
 		{"other key", funcs.BackupData(), backupArgs(src, funcs.Args{"encryptionKey": "x"}), nil, "key does not fit"},
 		{"no program in the sidecar", funcs.BackupData(), backupArgs(src, nil), func(d *dataEnv) { d.exec.broken = noProgram }, "Rescue's tools image"},
-		{"no program in the image", funcs.RestoreData(), restoreArgs(funcs.Args{"backupIdentifier": id}), func(d *dataEnv) { d.exec.broken = noProgram }, "image tools:1 has no program"},
+		{"no program in the image", funcs.RestoreData(), restoreArgs(funcs.Args{"backupIdentifier": id}), func(d *dataEnv) { d.exec.broken = noProgram }, "image tools:1 cannot move data"},
 		{"unknown argument", funcs.BackupData(), backupArgs(src, funcs.Args{"includePaths": "x"}), nil, "includePaths"},
 		{"unknown snapshot", funcs.RestoreData(), restoreArgs(funcs.Args{"backupIdentifier": "0badf00d"}), nil, "no snapshot 0badf00d"},
 		{"unknown tag", funcs.RestoreData(), restoreArgs(funcs.Args{"backupTag": "nope"}), nil, "the tag nope"},

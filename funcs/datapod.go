@@ -101,6 +101,5 @@ func adviseImage(err error, image string) error {
 		return err
 	}
 	return &mover.Error{Code: mover.CodeNoProgram, Text: fmt.Sprintf(
-		"the image %s has no program `rescue`, which moves the data: give Rescue's tools image as the argument image. "+
-			"(This version cannot yet use the kopia program of Kanister's tools image.)", image), Err: err}
+		"the image %s cannot move data: give Rescue's tools image as the argument image, or one with a shell and the program `kopia`, such as Kanister's", image), Err: err}
 }

@@ -71,6 +71,7 @@ type snapshotIn struct {
 	repository
 	which mover.Selector
 	key   string
+	by    string // the program that has deleted it, if that was not rescue
 }
 
 func (s snapshotIn) String() string { return s.which.String() + " in " + s.path }

@@ -26,7 +26,7 @@ func TestDeleteData(t *testing.T) {
 		t.Errorf("outputs %v", out)
 	}
 	pod := d.pods[0]
-	if want := []string{"rescue", "mover", "idle"}; !strings.HasPrefix(pod.Name, "delete-data-") || pod.Namespace != "shop" ||
+	if want := agent.IdleCommand(); !strings.HasPrefix(pod.Name, "delete-data-") || pod.Namespace != "shop" ||
 		pod.Spec.Containers[0].Image != funcs.DefaultToolsImage || !slices.Equal(pod.Spec.Containers[0].Command, want) {
 		t.Errorf("pod %s/%s of %s runs %q", pod.Namespace, pod.Name, pod.Spec.Containers[0].Image, pod.Spec.Containers[0].Command)
 	}

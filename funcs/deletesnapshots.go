@@ -55,7 +55,8 @@ func (d *deletion) delete(ctx context.Context, at container, s snapshotIn) {
 	}
 	req := s.request(agent.OpDelete)
 	req.Password, req.Snapshot = s.key, s.which
-	_, err := d.moveData(ctx, at, req)
+	res, err := d.moveData(ctx, at, req)
+	s.by = res.By
 	switch {
 	case err == nil:
 		d.Log.Info("deleted", "snapshot", s.name(), "repository", s.path)
@@ -68,16 +69,18 @@ func (d *deletion) delete(ctx context.Context, at container, s snapshotIn) {
 	d.deleted = append(d.deleted, s)
 }
 
-// reclaim frees the space of what was deleted, once in each repository.
+// reclaim frees the space of what was deleted, once in each repository: at one path there
+// may be that of another program as well.
 func (d *deletion) reclaim(ctx context.Context, at container) {
-	done := map[string]bool{}
+	done := map[[2]string]bool{}
 	for _, s := range d.deleted {
-		if done[s.path] || ctx.Err() != nil {
+		which := [2]string{s.path, s.by}
+		if done[which] || ctx.Err() != nil {
 			continue
 		}
-		done[s.path] = true
+		done[which] = true
 		req := s.request(agent.OpReclaim)
-		req.Password = s.key
+		req.Password, req.By = s.key, s.by
 		res, err := d.moveData(ctx, at, req)
 		if err != nil {
 			d.errs = append(d.errs, fmt.Errorf("the snapshots are deleted, and their space could not be reclaimed: %w", err))

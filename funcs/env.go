@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/aws/awsaccess"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -49,6 +50,11 @@ type Env struct {
 	ToolsImage string
 	// Patience says how long pods may take to start.
 	Patience kube.Patience
+	// AWS says how AWS is reached; the credentials are found by each phase. The zero
+	// value is what the SDK does by itself.
+	AWS awsaccess.Options
+	// Notes are for facts that the cluster does not keep. It may be nil.
+	Notes Notes
 	// Labels go onto all that the function creates, so that what a dead process
 	// left behind can be found. RunLabel and PhaseLabel are among them when the
 	// function is a phase of a run.
@@ -87,6 +93,32 @@ func (e *Env) phase() string {
 		return ""
 	}
 	return run + "/" + phase
+}
+
+// Notes are what a phase leaves for its own later attempts, in this process or, when the
+// run is resumed, in another one. They must hold no secrets.
+type Notes interface {
+	// Note keeps a value under a key. When it returns, the note is safe.
+	Note(key, value string) error
+	// Noted returns what an attempt of this phase has noted.
+	Noted(key string) (value string, ok bool)
+}
+
+// note keeps a note, if the caller keeps any.
+func (e *Env) note(key, value string) error {
+	if e.Notes == nil {
+		return nil
+	}
+	return e.Notes.Note(key, value)
+}
+
+// noted returns what an earlier attempt of this phase has noted, "" for nothing.
+func (e *Env) noted(key string) string {
+	if e.Notes == nil {
+		return ""
+	}
+	value, _ := e.Notes.Noted(key)
+	return value
 }
 
 // PodExecutor runs commands in containers that exist.

@@ -42,6 +42,9 @@ func kubeOps(ctx context.Context, env *Env, a kubeOpsArgs) (Output, error) {
 }
 
 // deleteObject also waits until the object is gone, which its finalizers may delay.
+//
+// One that is not there is an error, unless an earlier attempt of the phase has begun to
+// delete it. That it did is noted first: afterwards nothing else would tell.
 func deleteObject(ctx context.Context, env *Env, ref objectReference, namespace string) (Output, error) {
 	if namespace == "" {
 		namespace = metav1.NamespaceDefault
@@ -50,15 +53,20 @@ func deleteObject(ctx context.Context, env *Env, ref objectReference, namespace 
 	if err != nil {
 		return nil, fmt.Errorf("delete: %w", err)
 	}
+	begun := env.noted(deleteNote(t))
 	object, err := t.client.Get(ctx, t.name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) && env.phase() != "" {
-		return nil, fmt.Errorf("delete %s: %w; perhaps an earlier attempt of this phase has deleted it", t, err)
+	if begun != "" && (apierrors.IsNotFound(err) || err == nil && string(object.GetUID()) != begun) {
+		env.Log.InfoContext(ctx, "an earlier attempt of this phase has deleted it", "object", t.String())
+		return t.output(), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("delete %s: %w", t, err)
 	}
 	// The UID, so that a new object of the same name is left alone.
 	uid := object.GetUID()
+	if err := env.note(deleteNote(t), string(uid)); err != nil {
+		return nil, fmt.Errorf("delete %s: nothing was deleted: %w", t, err)
+	}
 	err = t.client.Delete(ctx, t.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
 	if apierrors.IsNotFound(err) {
 		return t.output(), nil
@@ -72,6 +80,9 @@ func deleteObject(ctx context.Context, env *Env, ref objectReference, namespace 
 	}
 	return nil, fmt.Errorf("delete %s: the server has agreed, but it is still there%s: %w", t, obstacles(last), err)
 }
+
+// deleteNote is the key under which the UID is noted of an object that is to be deleted.
+func deleteNote(t objectTarget) string { return "delete " + t.String() }
 
 // obstacles says what keeps an object that is being deleted.
 func obstacles(object *unstructured.Unstructured) string {

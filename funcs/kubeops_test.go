@@ -140,6 +140,44 @@ func TestKubeOpsCreateOwnWork(t *testing.T) {
 	}
 }
 
+// TestKubeOpsCreateAnswerLost: the connection breaks, and nobody knows whether the object
+// was created. In a run it would be known by its annotations, so it is tried once more.
+func TestKubeOpsCreateAnswerLost(t *testing.T) {
+	lost := errors.New("write: broken pipe")
+	for name, c := range map[string]struct {
+		phase   string
+		carried bool // the server has created it
+		creates int
+		fine    bool
+	}{
+		"carried out":      {phase: "p", carried: true, creates: 2, fine: true},
+		"got lost":         {phase: "p", creates: 2, fine: true},
+		"outside of a run": {carried: true, creates: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, _, client := newCluster(t)
+			env.Labels = map[string]string{funcs.RunLabel: "r", funcs.PhaseLabel: c.phase}
+			creates := 0
+			client.PrependReactor("create", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				if creates++; creates > 1 {
+					return false, nil, nil
+				}
+				if c.carried {
+					object := a.(clienttesting.CreateAction).GetObject()
+					if err := client.Tracker().Create(a.GetResource(), object, a.GetNamespace()); err != nil {
+						t.Error(err)
+					}
+				}
+				return true, nil, lost
+			})
+			out, err := funcs.KubeOps().Exec(t.Context(), env, funcs.Args{"operation": "create", "spec": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"})
+			if creates != c.creates || c.fine && (err != nil || out["name"] != "a") || !c.fine && !errors.Is(err, lost) {
+				t.Errorf("%d creates, output %v, error %v", creates, out, err)
+			}
+		})
+	}
+}
+
 func TestKubeOpsRefuses(t *testing.T) {
 	ref := map[string]any{"apiVersion": "v1", "resource": "configmaps", "name": "a"}
 	without := func(field string) map[string]any {
@@ -221,18 +259,75 @@ func TestKubeOpsDelete(t *testing.T) {
 	}
 }
 
-// TestKubeOpsDeleteMissing: an error, as in Kanister; in a run it says what may be the
-// reason.
+// TestKubeOpsDeleteMissing: an error, as in Kanister, in each attempt of a phase.
 func TestKubeOpsDeleteMissing(t *testing.T) {
 	env, _, client := newCluster(t)
-	env.Labels[funcs.PhaseLabel] = "p"
-	_, err := funcs.KubeOps().Exec(t.Context(), env, funcs.Args{"operation": "delete",
-		"objectReference": map[string]any{"apiVersion": "v1", "resource": "namespaces", "name": "a", "namespace": "ignored"}})
-	if !apierrors.IsNotFound(err) || !strings.Contains(err.Error(), "delete namespaces a: ") || !strings.Contains(err.Error(), "an earlier attempt") {
-		t.Errorf("error %v", err)
+	env.Notes = notes{}
+	for range 2 {
+		_, err := funcs.KubeOps().Exec(t.Context(), env, funcs.Args{"operation": "delete",
+			"objectReference": map[string]any{"apiVersion": "v1", "resource": "namespaces", "name": "a", "namespace": "ignored"}})
+		if !apierrors.IsNotFound(err) || !strings.Contains(err.Error(), "delete namespaces a: ") {
+			t.Errorf("error %v", err)
+		}
 	}
-	if got := verbs(client); !slices.Equal(got, []string{"get namespaces "}) {
+	if got := verbs(client); !slices.Equal(got, []string{"get namespaces ", "get namespaces "}) {
 		t.Errorf("done %q", got)
+	}
+}
+
+// notes are those of one phase.
+type notes map[string]string
+
+func (n notes) Note(key, value string) error {
+	n[key] = value
+	return nil
+}
+
+func (n notes) Noted(key string) (string, bool) {
+	value, ok := n[key]
+	return value, ok
+}
+
+// TestKubeOpsDeleteAgain: an attempt begins to delete an object and breaks off. The next
+// one is done if it is gone, also if another one has its name by then.
+func TestKubeOpsDeleteAgain(t *testing.T) {
+	args := funcs.Args{"operation": "delete", "namespace": "shop",
+		"objectReference": map[string]any{"apiVersion": "v1", "resource": "configmaps", "name": "a"}}
+	for name, c := range map[string]struct {
+		then *corev1.ConfigMap // nil: it is gone
+		done []string
+	}{
+		"gone":        {done: []string{"get configmaps shop"}},
+		"another one": {then: configMap("shop", "a", map[string]string{"new": "yes"}), done: []string{"get configmaps shop"}},
+		"still there": {then: configMap("shop", "a", nil), done: []string{"get configmaps shop", "delete configmaps shop"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, _, client := newCluster(t, configMap("shop", "a", nil))
+			env.Notes = notes{}
+			broken := errors.New("connection reset")
+			client.PrependReactor("delete", "*", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, broken })
+			if _, err := funcs.KubeOps().Exec(t.Context(), env, args); !errors.Is(err, broken) {
+				t.Fatalf("error %v", err)
+			}
+			if c.then != nil && c.then.Annotations != nil {
+				c.then.UID = "later"
+			}
+			next, _, client := newCluster(t)
+			if c.then != nil {
+				next, _, client = newCluster(t, c.then)
+			}
+			next.Notes = env.Notes
+			client.PrependReactor("delete", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "configmaps"}, "a")
+			})
+			out, err := funcs.KubeOps().Exec(t.Context(), next, args)
+			if err != nil || out["name"] != "a" || out["namespace"] != "shop" {
+				t.Errorf("output %v, error %v", out, err)
+			}
+			if got := verbs(client); !slices.Equal(got, c.done) {
+				t.Errorf("done %q", got)
+			}
+		})
 	}
 }
 

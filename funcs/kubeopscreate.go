@@ -20,6 +20,10 @@ import (
 // who applies such an object later meets the same owner as before.
 const createManager = "kanister-create"
 
+// lostPause is how long to wait before an object is created whose creation may have got
+// lost with its connection.
+const lostPause = 100 * time.Millisecond
+
 // A creation is an object to create.
 type creation struct {
 	manifest
@@ -105,6 +109,9 @@ func (c *creation) create(ctx context.Context, env *Env) error {
 		object.SetAnnotations(annotations)
 	}
 	created, err := c.send(ctx, object)
+	if kube.AnswerLost(err) && c.name != "" && env.phase() != "" && kube.Sleep(ctx, lostPause) == nil {
+		created, err = c.send(ctx, object) // if it is there, it is known by its origin
+	}
 	if apierrors.IsAlreadyExists(err) && c.name != "" {
 		created, err = c.ownWork(ctx, env, err)
 	}

@@ -90,6 +90,8 @@ func (a multiContainerRunArgs) podTemplate(env *Env) (kube.PodTemplate, error) {
 	t := a.template(env, "kanister-job-", a.Namespace, a.spec(shared, env.serviceAccountIn(a.Namespace)))
 	t.First = outputContainer
 	t.Overrides = []map[string]any{a.PodOverride, callers}
+	// As in Kanister, which lets the user's label win in all other pods.
+	t.Labels = append(t.Labels, map[string]string{kube.LabelCreatedBy: kube.CreatedBy})
 	t.Annotations = append([]map[string]string{{defaultContainer: outputContainer}}, t.Annotations...)
 	return t, nil
 }

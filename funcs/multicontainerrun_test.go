@@ -70,7 +70,7 @@ containers:
 - {name: output, image: "tools:1", command: [push], volumeMounts: [{name: shared, mountPath: /shared}]}
 - {name: background, image: "db:1", command: [dump], volumeMounts: [{name: shared, mountPath: /shared}]}
 `,
-			metadata: `{namespace: db, labels: {createdBy: me, team: a, rescue.dev/run: r1},
+			metadata: `{namespace: db, labels: {createdBy: kanister, team: a, rescue.dev/run: r1},
   annotations: {kubectl.kubernetes.io/default-container: output, note: b}}`,
 		},
 		"initCommand without initImage": {args: `{initCommand: [mkfifo]}`, spec: dumpPod},

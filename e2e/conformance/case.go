@@ -29,6 +29,12 @@ type step struct {
 		Kind string `json:"kind"`
 		Name string `json:"name"`
 	} `json:"object"`
+	// Caller is what the caller of the action wants of all pods.
+	Caller struct {
+		PodOverride    map[string]any    `json:"podOverride"`
+		PodLabels      map[string]string `json:"podLabels"`
+		PodAnnotations map[string]string `json:"podAnnotations"`
+	} `json:"caller"`
 	want cue.Value
 }
 

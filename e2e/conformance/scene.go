@@ -143,6 +143,7 @@ func (s *scene) options(ctx context.Context, c *testCase, step step) (runs.Optio
 		return runs.Options{}, err
 	}
 	params.ArtifactsIn, params.Options = s.artifacts, s.fields()
+	params.PodOverride, params.PodLabels, params.PodAnnotations = step.Caller.PodOverride, step.Caller.PodLabels, step.Caller.PodAnnotations
 	handles, err := s.handles(ctx)
 	if err != nil {
 		return runs.Options{}, err

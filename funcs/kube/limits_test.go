@@ -18,6 +18,7 @@ func TestDocsTellTheLimits(t *testing.T) {
 		"a pod of ours starts":           p.Start,
 		"… its image cannot be pulled":   p.Image,
 		"… a Secret, ConfigMap":          p.Config,
+		"… a disk cannot be attached":    p.Volume,
 		"… no node has room":             p.Unschedulable,
 		"the other containers":           settleLimit,
 		"the end of a log":               drainLimit,
@@ -25,6 +26,7 @@ func TestDocsTellTheLimits(t *testing.T) {
 		"… with an error that drivers":   passingLimit,
 		"the API server does not answer": outageLimit,
 		"removal of a pod of ours":       removeLimit,
+		"… which somebody else":          goingLimit,
 		"removal of a CSI snapshot that": removeLimit,
 	} {
 		_, text, found := strings.Cut(string(src), "\n| "+row)

@@ -29,7 +29,7 @@ func Observe[T Object](ctx context.Context, c Client[T], name string, see func(s
 		if !errors.Is(err, ErrDeleted) {
 			return err
 		}
-		o.outage.end()
+		o.outage.End()
 	}
 }
 
@@ -38,7 +38,7 @@ type observer[T Object] struct {
 	name   string
 	see    func(T, bool) (bool, error)
 	done   bool
-	outage outage
+	outage Outage
 }
 
 // find returns the object, as soon as there is one.
@@ -83,7 +83,7 @@ func (o *observer[T]) appear(ctx context.Context) (state T, found bool, err erro
 		case event, open := <-w.ResultChan():
 			lasted := time.Since(opened) >= steadyWatch
 			if lasted {
-				o.outage.end()
+				o.outage.End()
 			}
 			if !open && lasted { // the server's time limit, as a rule
 				return state, false, nil
@@ -110,7 +110,7 @@ func (o *observer[T]) endure(ctx context.Context, err error) error {
 	case err == nil || refused(err):
 		return err
 	}
-	pause, hopeless := o.outage.next()
+	pause, hopeless := o.outage.Next()
 	if hopeless {
 		return fmt.Errorf("lost sight of %q: %w", o.name, err)
 	}

@@ -17,17 +17,21 @@ const (
 	steadyWatch = 10 * time.Second
 )
 
-// An outage is a time in which every attempt has failed. The zero value is none.
+// An Outage is a time in which every attempt has failed. The zero value is none. All
+// that sits out an API server that is away uses it, so that all have the same patience.
+//
 // wait.Backoff does not serve: it gives up as soon as its pauses have grown to
 // their limit.
-type outage struct {
-	since time.Time // of the first failure
-	pause time.Duration
+type Outage struct {
+	since    time.Time // of the first failure
+	pause    time.Duration
+	attempts int // that have failed
 }
 
-// next notes a failure. It returns how long to wait before the next attempt, and
+// Next notes a failure. It returns how long to wait before the next attempt, and
 // whether the outage has lasted too long for one.
-func (o *outage) next() (pause time.Duration, hopeless bool) {
+func (o *Outage) Next() (pause time.Duration, hopeless bool) {
+	o.attempts++
 	if o.since.IsZero() {
 		o.since, o.pause = time.Now(), firstPause
 	} else {
@@ -36,5 +40,8 @@ func (o *outage) next() (pause time.Duration, hopeless bool) {
 	return wait.Jitter(o.pause, 0.1), time.Since(o.since) >= outageLimit
 }
 
-// end notes a success.
-func (o *outage) end() { *o = outage{} }
+// End notes a success.
+func (o *Outage) End() { *o = Outage{} }
+
+// Attempts is how many attempts have failed.
+func (o *Outage) Attempts() int { return o.attempts }

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -22,8 +23,12 @@ type Patience struct {
 	// seconds, enough for the node's first two attempts.
 	Image time.Duration
 	// Config is how long a container may wait for a Secret, a ConfigMap or
-	// anything else that its spec names. Default 10 seconds.
+	// anything else that its spec names, in a volume too. Default 10 seconds.
 	Config time.Duration
+	// Volume is how long a disk may refuse to be attached or mounted, and a pod's
+	// sandbox to be made. Default 7 minutes: after 6, Kubernetes takes a disk away from
+	// a node that is lost.
+	Volume time.Duration
 	// Unschedulable is how long a pod may wait for a node with room. Default 30
 	// seconds. When an autoscaler says that it is adding a node, Start counts.
 	Unschedulable time.Duration
@@ -33,6 +38,7 @@ func (p Patience) withDefaults() Patience {
 	orElse(&p.Start, 15*time.Minute)
 	orElse(&p.Image, 15*time.Second)
 	orElse(&p.Config, 10*time.Second)
+	orElse(&p.Volume, 7*time.Minute)
 	orElse(&p.Unschedulable, 30*time.Second)
 	return p
 }
@@ -44,8 +50,8 @@ func orElse(d *time.Duration, preset time.Duration) {
 }
 
 // with returns the time that a trouble may last.
-func (p Patience) with(reason string) time.Duration {
-	switch reason {
+func (p Patience) with(trouble *PodError) time.Duration {
+	switch trouble.Reason {
 	case "InvalidImageName", "ErrImageNeverPull":
 		return 0
 	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
@@ -54,6 +60,12 @@ func (p Patience) with(reason string) time.Duration {
 		return p.Unschedulable
 	case corev1.PodReasonSchedulingGated, "CrashLoopBackOff":
 		return p.Start // on purpose: by a queue, or by a restartPolicy in podOverride
+	case reasonAttach, reasonSandbox:
+		return p.Volume
+	case reasonMount, reasonMap:
+		if !nameless.MatchString(trouble.Message) {
+			return p.Volume
+		}
 	}
 	return p.Config
 }
@@ -67,28 +79,44 @@ type alarm struct {
 	// helped tells whether somebody is removing the cause.
 	helped func(*PodError) bool
 
-	mu      sync.Mutex
-	trouble *PodError
-	limit   time.Duration
-	timer   *time.Timer
+	mu       sync.Mutex
+	status   *PodError // what the pod's status says
+	events   *PodError // what only its events say
+	prepared bool      // what events say is over
+	warning  string    // the last warning among the events
+	limit    time.Duration
+	timer    *time.Timer
 }
 
-// note takes the present trouble, nil for none.
-func (a *alarm) note(trouble *PodError) {
+// note takes the present trouble of the pod's status, nil for none. prepared says that
+// its volumes are mounted.
+func (a *alarm) note(trouble *PodError, prepared bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.status = trouble
+	if a.prepared = a.prepared || prepared; a.prepared {
+		a.events = nil
+	}
+	a.update()
+}
+
+// update sets the timer for the present trouble. The caller holds the lock.
+func (a *alarm) update() {
+	trouble := a.trouble()
 	if trouble == nil {
 		a.quiet()
 		return
 	}
-	limit := a.patience.with(trouble.Reason)
+	limit := a.patience.with(trouble)
 	if a.timer == nil || limit != a.limit {
 		a.quiet()
 		a.limit = limit
 		a.timer = time.AfterFunc(limit, a.expire)
 	}
-	a.trouble = trouble
 }
+
+// trouble is what to tell. The caller holds the lock.
+func (a *alarm) trouble() *PodError { return cmp.Or(a.status, a.events) }
 
 func (a *alarm) expire() {
 	trouble := a.present()
@@ -103,7 +131,22 @@ func (a *alarm) expire() {
 func (a *alarm) present() *PodError {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.trouble
+	return a.trouble()
+}
+
+// lastWarning is the last warning among the pod's events, as REASON: MESSAGE.
+func (a *alarm) lastWarning() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.warning
+}
+
+// end stops the alarm for good.
+func (a *alarm) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.status, a.events, a.prepared = nil, nil, true
+	a.quiet()
 }
 
 // quiet stops the timer. The caller holds the lock.
@@ -111,7 +154,7 @@ func (a *alarm) quiet() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-	a.timer, a.trouble = nil, nil
+	a.timer = nil
 }
 
 // autoscalerReasons are the events by which cluster-autoscaler and Karpenter say
@@ -124,27 +167,32 @@ func scalingUp(ctx context.Context, client kubernetes.Interface, trouble *PodErr
 	if trouble.Reason != corev1.PodReasonUnschedulable {
 		return false
 	}
-	return slices.ContainsFunc(podEvents(ctx, client, trouble), func(e corev1.Event) bool {
+	return slices.ContainsFunc(listEvents(ctx, client, trouble), func(e corev1.Event) bool {
 		return slices.Contains(autoscalerReasons, e.Reason)
 	})
 }
 
-// lateStart describes a pod that has not started within the whole limit. Trouble
-// with volumes shows in events only.
-func lateStart(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, limit time.Duration) *PodError {
+// lateStart describes a pod that has not started within the whole limit. warning is
+// the last one that was seen; without it the events are read once more.
+func lateStart(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, limit time.Duration, warning string) *PodError {
 	e := podError(pod, reasonNotStarted, fmt.Sprintf("it has not started within %s", limit))
-	for _, event := range podEvents(ctx, client, e) {
-		if event.Type == corev1.EventTypeWarning {
-			e.Message = fmt.Sprintf("it has not started within %s; %s: %s", limit, event.Reason, event.Message)
+	if warning == "" {
+		for _, event := range listEvents(ctx, client, e) {
+			if event.Type == corev1.EventTypeWarning {
+				warning = event.Reason + ": " + event.Message
+			}
 		}
+	}
+	if warning != "" {
+		e.Message += "; " + warning
 	}
 	return e
 }
 
-// podEvents lists the events of a pod, oldest first; none if they cannot be read,
+// listEvents lists the events of a pod, oldest first; none if they cannot be read,
 // because they only ever explain.
-func podEvents(ctx context.Context, client kubernetes.Interface, of *PodError) []corev1.Event {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+func listEvents(ctx context.Context, client kubernetes.Interface, of *PodError) []corev1.Event {
+	ctx, cancel := context.WithTimeout(ctx, explainLimit)
 	defer cancel()
 	list, err := client.CoreV1().Events(of.Namespace).List(ctx, metav1.ListOptions{
 		FieldSelector: fields.Set{"involvedObject.kind": "Pod", "involvedObject.name": of.Pod}.String(),
@@ -153,6 +201,6 @@ func podEvents(ctx context.Context, client kubernetes.Interface, of *PodError) [
 		return nil
 	}
 	events := slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return e.InvolvedObject.Name != of.Pod })
-	slices.SortStableFunc(events, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	slices.SortStableFunc(events, func(a, b corev1.Event) int { return eventTime(&a).Compare(eventTime(&b)) })
 	return events
 }

@@ -41,10 +41,10 @@ func TestAlarm(t *testing.T) {
 				for _, s := range c.steps {
 					time.Sleep(s.after)
 					if s.reason == "" {
-						a.note(nil)
+						a.note(nil, false)
 						continue
 					}
-					a.note(&PodError{Reason: s.reason})
+					a.note(&PodError{Reason: s.reason}, false)
 				}
 				time.Sleep(time.Hour)
 				synctest.Wait()

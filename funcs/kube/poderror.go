@@ -120,7 +120,9 @@ const (
 	adviceImage = "check the image's name and tag, that the registry can be reached from the nodes, " +
 		"and imagePullSecrets in podOverride if it asks for a login"
 	adviceConfig = "check the names of Secrets, ConfigMaps and volumes in podOverride, and the command"
-	adviceNode   = "run the action again; if it happens again, look at the node with `kubectl describe node`"
+	adviceVolume = "check that what the volumes of podOverride name exists in the pod's namespace, with the keys that they name; " +
+		"for a disk, see `kubectl describe pvc` and `kubectl get volumeattachments`"
+	adviceNode = "run the action again; if it happens again, look at the node with `kubectl describe node`"
 )
 
 // advice says how to go on, by reason.
@@ -135,6 +137,10 @@ var advice = map[string]string{
 	"RunContainerError":          adviceConfig,
 	"StartError":                 "check that the image has the program that the command names",
 	"ContainerCannotRun":         "check that the image has the program that the command names",
+	reasonMount:                  adviceVolume,
+	reasonMap:                    adviceVolume,
+	reasonAttach:                 "find out which pod or node still has the disk: see `kubectl get volumeattachments`, and end that pod first",
+	reasonSandbox:                "look at the network plugin of the node: see `kubectl describe node`",
 	"Unschedulable":              "free capacity, or correct nodeSelector, tolerations or resource requests in podOverride",
 	"OOMKilled":                  "give the container a higher memory limit with resources in podOverride",
 	"Evicted":                    "the node was short of resources: set requests for memory and ephemeral-storage in podOverride",

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"time"
 
@@ -48,7 +49,7 @@ type Job struct {
 	Pod        *corev1.Pod
 	Containers []string
 	// Logs take the logs of the other containers, by name, each from a goroutine of
-	// its own. Those of init containers come when the containers have started.
+	// its own. Those of init containers come to their ends before the others begin.
 	Logs map[string]io.Writer
 }
 
@@ -85,40 +86,82 @@ func (r *Runner) hold(ctx context.Context, job Job, use func(context.Context, *s
 	s := &session{Runner: r, job: job, last: pod}
 	defer s.remove(ctx)
 	r.Log.Debug("pod created", "namespace", pod.Namespace, "pod", pod.Name)
-	if s.last, err = r.Started(ctx, pod, job); err != nil {
+	s.copyInitLogs(ctx)
+	s.last, err = r.Started(ctx, pod, job)
+	// What an init container wrote comes before what builds on it.
+	s.finishInitLogs(err)
+	if err != nil {
 		return s.explain(ctx, err)
 	}
 	return use(ctx, s)
 }
 
-// create names the pod itself, so that it can be removed also when the answer of
-// the API server got lost.
+// create names the pod itself, so that it is known also when the answer of the API
+// server got lost: then the pod is looked for, and made if it is not there. Its command
+// must not run twice.
 func (r *Runner) create(ctx context.Context, template *corev1.Pod) (*corev1.Pod, error) {
 	pods := r.Client.CoreV1().Pods(template.Namespace)
+	pod, lost := named(template), false
 	for attempt := 0; ; attempt++ {
-		pod := template.DeepCopy()
-		pod.Name, pod.GenerateName = template.GenerateName+rand.String(5), ""
 		made, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 		switch {
 		case err == nil:
 			return made, nil
+		case apierrors.IsAlreadyExists(err) && lost:
+			return pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		case apierrors.IsAlreadyExists(err) && attempt < 5:
+			pod = named(template)
 			continue
-		case maybeCreated(err):
+		case maybeCreated(err) && ctx.Err() == nil && !lost:
+			lost = true
+			made, failed := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+			if failed == nil {
+				return made, nil
+			}
+			if apierrors.IsNotFound(failed) {
+				continue
+			}
+		}
+		if maybeCreated(err) {
 			(&session{Runner: r, last: pod}).remove(ctx)
 		}
 		return nil, fmt.Errorf("create pod in namespace %s: %w", template.Namespace, err)
 	}
 }
 
+// named returns the pod with a name that nobody has.
+func named(template *corev1.Pod) *corev1.Pod {
+	pod := template.DeepCopy()
+	pod.Name, pod.GenerateName = template.GenerateName+rand.String(5), ""
+	return pod
+}
+
 // maybeCreated tells whether an object may exist although creating it failed: the
 // answer got lost, or the server gave up waiting for its own storage.
 func maybeCreated(err error) bool {
+	if neverSent(err) {
+		return false
+	}
 	switch apierrors.ReasonForError(err) {
 	case metav1.StatusReasonUnknown, metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout, metav1.StatusReasonInternalError:
 		return true
 	}
 	return false
+}
+
+// AnswerLost tells that a connection broke, perhaps after a request was sent on it:
+// whether the server has carried it out is not known. The same request can be sent again
+// if the server would then tell that it has.
+func AnswerLost(err error) bool {
+	var status apierrors.APIStatus
+	return err != nil && !errors.As(err, &status) && !isContextError(err) && !neverSent(err)
+}
+
+// neverSent tells that the server cannot have got a request.
+func neverSent(err error) bool {
+	var op *net.OpError
+	var known interface{ NeverSent() bool }
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &known) && known.NeverSent()
 }
 
 // Started waits until the containers of the job run, or have ended, well or badly.
@@ -135,22 +178,23 @@ func (r *Runner) Ended(ctx context.Context, pod *corev1.Pod, job Job) (*corev1.P
 
 func (r *Runner) await(ctx context.Context, pod *corev1.Pod, job Job, enough func(podState) bool) (*corev1.Pod, error) {
 	waitCtx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
-	patience := r.Patience.withDefaults()
-	a := &alarm{
-		patience: patience,
-		ring:     func(e *PodError) { giveUp(e) },
-		helped:   func(e *PodError) bool { return scalingUp(waitCtx, r.Client, e) },
-	}
-	defer a.note(nil)
-	start := time.AfterFunc(patience.Start, func() { giveUp(lateStart(waitCtx, r.Client, pod, patience.Start)) })
+	a := r.newAlarm(waitCtx, giveUp)
+	stopReading := a.readEvents(waitCtx, r, pod)
+	defer func() {
+		giveUp(nil)
+		stopReading()
+		a.end()
+	}()
+	late := func() { giveUp(lateStart(waitCtx, r.Client, pod, a.patience.Start, a.lastWarning())) }
+	start := time.AfterFunc(a.patience.Start, late)
 	defer start.Stop()
 	last, err := Follow(waitCtx, r.Client.CoreV1().Pods(pod.Namespace), pod, func(p *corev1.Pod) (bool, error) {
 		state := judge(p, job.Containers)
 		if state.started {
 			start.Stop()
+			stopReading()
 		}
-		a.note(state.trouble)
+		a.note(state.trouble, isPrepared(p))
 		switch {
 		case enough(state):
 			return true, nil
@@ -159,16 +203,28 @@ func (r *Runner) await(ctx context.Context, pod *corev1.Pod, job Job, enough fun
 		}
 		return false, nil
 	})
-	return last, verdict(ctx, waitCtx, last, job, err)
+	return last, verdict(ctx, waitCtx, last, job, err, a.lastWarning())
 }
 
-// verdict finds the cause of an error of Follow.
-func verdict(ctx, waitCtx context.Context, pod *corev1.Pod, job Job, err error) error {
+// newAlarm gives up a wait when a trouble has lasted too long.
+func (r *Runner) newAlarm(waitCtx context.Context, giveUp context.CancelCauseFunc) *alarm {
+	return &alarm{
+		patience: r.Patience.withDefaults(),
+		ring:     func(e *PodError) { giveUp(e) },
+		helped:   func(e *PodError) bool { return scalingUp(waitCtx, r.Client, e) },
+	}
+}
+
+// verdict finds the cause of an error of Follow. warning is the last one of a pod that
+// has not started.
+func verdict(ctx, waitCtx context.Context, pod *corev1.Pod, job Job, err error, warning string) error {
 	switch {
 	case err == nil:
 		return nil
+	case ctx.Err() != nil && warning != "" && !judge(pod, job.Containers).started:
+		return stopped(ctx, pod, job, "; the last warning: "+warning)
 	case ctx.Err() != nil:
-		return stopped(ctx, pod, job)
+		return stopped(ctx, pod, job, "")
 	case errors.Is(err, ErrDeleted):
 		return deleted(pod)
 	case waitCtx.Err() != nil:
@@ -178,6 +234,6 @@ func verdict(ctx, waitCtx context.Context, pod *corev1.Pod, job Job, err error) 
 }
 
 // stopped is the error of a wait that the caller ended: what the pod was doing.
-func stopped(ctx context.Context, pod *corev1.Pod, job Job) error {
-	return fmt.Errorf("pod %s/%s was stopped: %s: %w", pod.Namespace, pod.Name, lastSeen(pod, job.Containers), ctx.Err())
+func stopped(ctx context.Context, pod *corev1.Pod, job Job, more string) error {
+	return fmt.Errorf("pod %s/%s was stopped: %s%s: %w", pod.Namespace, pod.Name, lastSeen(pod, job.Containers), more, ctx.Err())
 }

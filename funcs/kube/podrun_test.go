@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,7 @@ func (c *cluster) later(t *testing.T, pod *corev1.Pod, statuses []corev1.PodStat
 
 func (c *cluster) watched() bool {
 	for _, a := range c.Actions() {
-		if a.GetVerb() == "watch" {
+		if a.GetVerb() == "watch" && a.GetResource().Resource == "pods" {
 			return true
 		}
 	}
@@ -283,32 +284,47 @@ func TestWith(t *testing.T) {
 
 func TestRunCreateFails(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}
+	lost := errors.New("connection reset")
 	for name, c := range map[string]struct {
-		errs    []error
+		err     error
+		times   int  // how often it comes
+		made    bool // all the same
 		deletes int
 		want    string // "" for success
 	}{
-		"refused":             {[]error{apierrors.NewForbidden(pods, "p", errors.New("quota"))}, 0, "quota"},
-		"name taken":          {[]error{apierrors.NewAlreadyExists(pods, "p")}, 1, ""},
-		"the answer got lost": {[]error{errors.New("connection reset")}, 1, "connection reset"},
-		"gateway timeout":     {[]error{apierrors.NewTimeoutError("too slow", 1)}, 1, "too slow"},
-		"server timeout":      {[]error{apierrors.NewServerTimeout(pods, "create", 1)}, 1, "could not be completed"},
-		"internal error":      {[]error{apierrors.NewInternalError(errors.New("etcd is away"))}, 1, "etcd is away"},
+		"refused":                         {err: apierrors.NewForbidden(pods, "p", errors.New("quota")), times: 1, want: "quota"},
+		"name taken":                      {err: apierrors.NewAlreadyExists(pods, "p"), times: 1, deletes: 1},
+		"the server was not there":        {err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, times: 1, want: "connection refused"},
+		"the request got lost":            {err: lost, times: 1, deletes: 1},
+		"the answer got lost":             {err: lost, times: 1, made: true, deletes: 1},
+		"requests get lost":               {err: lost, times: 9, want: "connection reset"},
+		"gateway timeout":                 {err: apierrors.NewTimeoutError("too slow", 1), times: 1, made: true, deletes: 1},
+		"server timeout":                  {err: apierrors.NewServerTimeout(pods, "create", 1), times: 1, made: true, deletes: 1},
+		"internal error":                  {err: apierrors.NewInternalError(errors.New("etcd is away")), times: 9, want: "etcd is away"},
+		"internal error, but it is there": {err: apierrors.NewInternalError(errors.New("etcd is away")), times: 1, made: true, deletes: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cl := newCluster(t, status(corev1.PodSucceeded, ended("main", 0, "Completed")))
-			cl.PrependReactor("create", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
-				if len(c.errs) == 0 {
-					return false, nil, nil
+			synctest.Test(t, func(t *testing.T) {
+				done := status(corev1.PodSucceeded, ended("main", 0, "Completed"))
+				cl := newCluster(t, done)
+				cl.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+					if c.times--; c.times < 0 {
+						return false, nil, nil
+					}
+					if c.made {
+						pod := a.(clienttesting.CreateAction).GetObject().(*corev1.Pod).DeepCopy()
+						pod.Status = done
+						if err := cl.Tracker().Add(pod); err != nil {
+							t.Error(err)
+						}
+					}
+					return true, nil, c.err
+				})
+				err := cl.runner(textLogs{}).Run(t.Context(), job("main"), io.Discard)
+				if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || len(cl.graces) != c.deletes || cl.left(t) != 0 {
+					t.Errorf("error %v, %d deletes, %d pods left", err, len(cl.graces), cl.left(t))
 				}
-				err := c.errs[0]
-				c.errs = c.errs[1:]
-				return true, nil, err
 			})
-			err := cl.runner(textLogs{}).Run(t.Context(), job("main"), io.Discard)
-			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || len(cl.graces) != c.deletes {
-				t.Errorf("error %v, %d deletes", err, len(cl.graces))
-			}
 		})
 	}
 }

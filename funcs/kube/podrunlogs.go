@@ -25,12 +25,9 @@ type logCopy struct {
 func (s *session) copyLogs(ctx context.Context, out io.Writer, lost func()) logCopies {
 	var others []string
 	for _, name := range slices.Sorted(maps.Keys(s.job.Logs)) {
-		if containerStatus(s.last.Status.InitContainerStatuses, name) == nil {
+		if !isInit(s.last, name) {
 			others = append(others, name)
-			continue
 		}
-		// What an init container wrote comes before what builds on it.
-		<-s.copyLog(ctx, name, s.job.Logs[name], s.unread(ctx, name)).done
 	}
 	all := logCopies{s.copyLog(ctx, s.job.Containers[0], out, func(error) { lost() })}
 	for _, name := range others {

@@ -96,8 +96,10 @@ func resourceOf(in schema.GroupVersion, a *metav1.APIResource) Resource {
 }
 
 // hint says where a resource or kind of a similar name is. It is for an error: what
-// cannot be read is left out.
+// cannot be read is left out, and an aggregated API that is broken holds nothing up.
 func (r Resources) hint(ctx context.Context, name string) string {
+	ctx, cancel := context.WithTimeout(ctx, explainLimit)
+	defer cancel()
 	_, lists, err := r.Discovery.ServerGroupsAndResourcesWithContext(ctx)
 	if err != nil && len(lists) == 0 {
 		return ""

@@ -124,7 +124,7 @@ func (s *Scaler) troubles(ctx context.Context, w *workload) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainLimit)
 	defer cancel()
 	var b strings.Builder
-	if why := cmp.Or(w.failure, s.lastWarning(ctx, w)); why != "" {
+	if why := cmp.Or(w.failure, s.lastWarning(ctx, w.object)); why != "" {
 		fmt.Fprintf(&b, "\n    %s", why)
 	}
 	pods, _, err := podsOf(ctx, s.Kube, w, false)
@@ -132,11 +132,20 @@ func (s *Scaler) troubles(ctx context.Context, w *workload) string {
 		return b.String()
 	}
 	for i := range pods {
-		if why := notReady(&pods[i]); why != "" {
+		if why := s.troubleOf(ctx, &pods[i]); why != "" {
 			fmt.Fprintf(&b, "\n    pod %s: %s", pods[i].Name, why)
 		}
 	}
 	return b.String()
+}
+
+// troubleOf says what is wrong with a pod. Trouble with its volumes shows in events only.
+func (s *Scaler) troubleOf(ctx context.Context, p *corev1.Pod) string {
+	why := notReady(p)
+	if p.Status.Phase != corev1.PodPending || p.DeletionTimestamp != nil || trouble(p, containerNames(p)) != nil {
+		return why
+	}
+	return cmp.Or(s.lastWarning(ctx, p), why)
 }
 
 // explainLimit bounds the reading of what explains an error.
@@ -185,23 +194,24 @@ func containerNames(p *corev1.Pod) []string {
 	return names
 }
 
-// lastWarning is the last warning event of a workload: what its controller could
-// not do, such as making pods against a quota. Without the right to read events it
+// lastWarning is the last warning event of an object: of a workload, what its controller
+// could not do, such as making pods against a quota. Without the right to read events it
 // is empty.
-func (s *Scaler) lastWarning(ctx context.Context, w *workload) string {
-	list, err := s.Kube.CoreV1().Events(w.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.Set{"involvedObject.uid": string(w.object.GetUID()), "type": corev1.EventTypeWarning}.String(),
+func (s *Scaler) lastWarning(ctx context.Context, of metav1.Object) string {
+	list, err := s.Kube.CoreV1().Events(of.GetNamespace()).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.Set{"involvedObject.uid": string(of.GetUID()), "type": corev1.EventTypeWarning}.String(),
 	})
 	if err != nil {
 		return ""
 	}
-	var last corev1.Event
-	for _, e := range list.Items {
-		if e.InvolvedObject.UID == w.object.GetUID() && e.Type == corev1.EventTypeWarning && !e.LastTimestamp.Before(&last.LastTimestamp) {
+	var last *corev1.Event
+	for i := range list.Items {
+		e := &list.Items[i]
+		if e.InvolvedObject.UID == of.GetUID() && e.Type == corev1.EventTypeWarning && (last == nil || !eventTime(e).Before(eventTime(last))) {
 			last = e
 		}
 	}
-	if last.Reason == "" {
+	if last == nil {
 		return ""
 	}
 	return last.Reason + ": " + last.Message

@@ -17,7 +17,7 @@ import (
 // wrong with each pod.
 func TestScaleStandstill(t *testing.T) {
 	owner := ownedBy("StatefulSet", "web", "sts")
-	pods := []*corev1.Pod{podOf("web-0", owner, corev1.PodRunning), podOf("web-1", owner, corev1.PodPending), podOf("web-2", owner, corev1.PodRunning), podOf("web-3", owner, corev1.PodRunning)}
+	pods := []*corev1.Pod{podOf("web-0", owner, corev1.PodRunning), podOf("web-1", owner, corev1.PodPending), podOf("web-2", owner, corev1.PodRunning), podOf("web-3", owner, corev1.PodRunning), podOf("web-4", owner, corev1.PodPending)}
 	for _, p := range pods {
 		p.Spec.Containers = []corev1.Container{{Name: "main"}}
 	}
@@ -31,13 +31,20 @@ func TestScaleStandstill(t *testing.T) {
 		InvolvedObject: corev1.ObjectReference{Kind: "StatefulSet", Name: "web", UID: "sts"},
 		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: "exceeded quota",
 	}
-	client := fake.NewClientset(graceless(statefulSet(5, 1)), event, pods[0], pods[1], pods[2], pods[3])
+	pods[4].Status.ContainerStatuses = []corev1.ContainerStatus{waiting("main", "ContainerCreating")}
+	mount := &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: "shop", Name: "m"},
+		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "web-4", UID: pods[4].UID},
+		Type:           corev1.EventTypeWarning, Reason: "FailedMount", Message: "no disk",
+	}
+	client := fake.NewClientset(graceless(statefulSet(5, 1)), event, mount, pods[0], pods[1], pods[2], pods[3], pods[4])
 	_, err := (&Scaler{Kube: client, Standstill: time.Millisecond}).Scale(t.Context(), web, 5, true)
 	want := `scale statefulset shop/web to 5: no progress for 1ms: 1 of 5 replicas
     FailedCreate: exceeded quota
     pod web-0: it is running and not ready: containers with unready status: [main]
     pod web-1: Unschedulable: no room
     pod web-2: CrashLoopBackOff: because; it ended with status 1 (Error)
+    pod web-4: FailedMount: no disk
 to go on: mend what is named here and run the action again; give the phase a timeout if the workload needs longer`
 	if err == nil || err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)

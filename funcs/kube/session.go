@@ -6,25 +6,18 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rescuecue/rescue/compat/phaseoutput"
 )
 
-// removeLimit bounds the removal of a pod, which has to happen even when the
-// action was cancelled. It is longer than the outages of the API server that are sat
-// out: a pod that is left goes on working on its volumes.
-const removeLimit = outageLimit + 45*time.Second
-
 // A session is the life of one pod.
 type session struct {
 	*Runner
-	job  Job
-	last *corev1.Pod // the last known state
+	job   Job
+	last  *corev1.Pod         // the last known state
+	inits map[string]*logCopy // logs of init containers
 }
 
 // runToEnd copies the logs of the job until the work is done.
@@ -44,7 +37,7 @@ func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 	case isPodError(err):
 		return err
 	case ctx.Err() != nil:
-		return stopped(ctx, s.last, s.job)
+		return stopped(ctx, s.last, s.job, "")
 	case err != nil && !errors.Is(err, context.Canceled):
 		return err // the log then only broke off because the pod was lost
 	case logErr != nil:
@@ -128,60 +121,4 @@ func (s *session) endOfLog(ctx context.Context, of *PodError) []string {
 		s.Log.Debug("malformed output", "pod", of.Pod, "container", of.Container, "error", err)
 	}
 	return tail.Lines()
-}
-
-// remove deletes the pod, and waits until containers that still run are gone, so
-// that nothing of it works on a volume any more. It goes on when ctx has ended.
-func (s *session) remove(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeLimit)
-	defer cancel()
-	err := s.delete(ctx)
-	for lost := (outage{}); err != nil && !refused(err) && !apierrors.IsConflict(err); err = s.delete(ctx) {
-		if pause, hopeless := lost.next(); hopeless || Sleep(ctx, pause) != nil {
-			break
-		}
-	}
-	// A conflict says that another pod has the name now.
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		s.Log.Warn("could not remove a pod: delete it by hand",
-			"namespace", s.last.Namespace, "pod", s.last.Name, "error", err)
-	}
-}
-
-func (s *session) delete(ctx context.Context) error {
-	pods := s.Client.CoreV1().Pods(s.last.Namespace)
-	opts := metav1.DeleteOptions{GracePeriodSeconds: new(int64(1))}
-	if s.last.UID != "" {
-		opts.Preconditions = &metav1.Preconditions{UID: &s.last.UID}
-	}
-	idle := atRest(s.last)
-	if idle {
-		opts.GracePeriodSeconds = new(int64)
-	}
-	// A pod that somebody else deleted keeps the time that it was given to end.
-	going := s.last.DeletionTimestamp != nil
-	if err := pods.Delete(ctx, s.last.Name, opts); err != nil || idle || going {
-		return err
-	}
-	now, err := pods.Get(ctx, s.last.Name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	_, err = Follow(ctx, pods, now, func(*corev1.Pod) (bool, error) { return false, nil })
-	if errors.Is(err, ErrDeleted) {
-		return nil
-	}
-	return err
-}
-
-// atRest tells whether no container of the pod runs, or can still be started.
-func atRest(pod *corev1.Pod) bool {
-	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-		return true
-	}
-	if pod.Spec.NodeName == "" {
-		return true
-	}
-	return len(pod.Status.ContainerStatuses) > 0 && !slices.ContainsFunc(pod.Status.ContainerStatuses,
-		func(c corev1.ContainerStatus) bool { return c.State.Terminated == nil })
 }

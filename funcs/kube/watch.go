@@ -55,7 +55,7 @@ type follower[T Object] struct {
 	last    T
 	version string // where the next watch starts
 	stale   bool   // version is no longer known to the server
-	outage  outage
+	outage  Outage
 }
 
 // seeError keeps the verdict of see apart from trouble with the connection.
@@ -91,7 +91,7 @@ func (f *follower[T]) listen(ctx context.Context, w watch.Interface) (bool, erro
 		case event, open := <-w.ResultChan():
 			lasted := time.Since(opened) >= steadyWatch
 			if lasted {
-				f.outage.end()
+				f.outage.End()
 			}
 			if !open && lasted { // the server's time limit, as a rule
 				return false, nil
@@ -111,7 +111,7 @@ func (f *follower[T]) take(event watch.Event) (bool, error) {
 	if event.Type == watch.Error {
 		return false, apierrors.FromObject(event.Object)
 	}
-	f.outage.end()
+	f.outage.End()
 	state, ok := event.Object.(T)
 	if !ok {
 		return false, seeError{fmt.Errorf("the watch gave a %T", event.Object)}
@@ -181,7 +181,7 @@ func (f *follower[T]) recover(ctx context.Context, err error) error {
 
 // pause waits before the next attempt; when that is no use, it returns the error.
 func (f *follower[T]) pause(ctx context.Context, err error) error {
-	wait, hopeless := f.outage.next()
+	wait, hopeless := f.outage.Next()
 	if hopeless {
 		return seeError{fmt.Errorf("lost sight of %q: %w", f.last.GetName(), err)}
 	}

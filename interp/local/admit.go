@@ -85,7 +85,9 @@ func admitPod(old *unstructured.Unstructured, pod *corev1.Pod) []string {
 func defaultPod(spec *corev1.PodSpec) {
 	setDefault(&spec.RestartPolicy, corev1.RestartPolicyAlways)
 	setDefault(&spec.DNSPolicy, corev1.DNSClusterFirst)
+	setDefault(&spec.ServiceAccountName, spec.DeprecatedServiceAccount)
 	setDefault(&spec.ServiceAccountName, "default")
+	spec.DeprecatedServiceAccount = spec.ServiceAccountName
 	setDefault(&spec.SchedulerName, corev1.DefaultSchedulerName)
 	if spec.TerminationGracePeriodSeconds == nil {
 		seconds := int64(corev1.DefaultTerminationGracePeriodSeconds)

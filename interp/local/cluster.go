@@ -170,29 +170,19 @@ func (c *Cluster) start() {
 }
 
 // Close ends all containers and releases the directory. Objects and volumes stay
-// there for the next Open. When ctx ends first, containers are still killed, and
-// the error is the context's.
+// there for the next Open. Containers are asked to end, and killed when the grace
+// periods of their pods have passed, or when ctx ends: its error is returned then.
 func (c *Cluster) Close(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.closing.Do(func() { c.closed = c.shutdown() })
-	}()
-	select {
-	case <-done:
-		return c.closed
-	case <-ctx.Done():
-		<-done // Bounded by stopTimeout.
-		return errors.Join(ctx.Err(), c.closed)
-	}
+	c.closing.Do(func() { c.closed = c.shutdown(ctx) })
+	return c.closed
 }
 
-func (c *Cluster) shutdown() error {
+func (c *Cluster) shutdown(ctx context.Context) error {
 	c.endLife()
 	c.controller.Wait()
-	c.kubelet.close()
+	c.kubelet.close(ctx)
 	c.transport.running.Wait()
-	return c.lock.Close()
+	return errors.Join(ctx.Err(), c.lock.Close())
 }
 
 // Env fills what a cluster provides of a function's environment.

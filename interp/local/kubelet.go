@@ -14,10 +14,6 @@ import (
 // nodeName is the one node of the cluster: this machine.
 const nodeName = "local"
 
-// stopTimeout bounds how long a container may take to end by itself. Kubernetes
-// would wait for the pod's grace period; here somebody is waiting at a terminal.
-const stopTimeout = 2 * time.Second
-
 var (
 	errPodDeleted = errors.New("the pod was deleted")
 	errClosing    = errors.New("the cluster is closing")
@@ -30,11 +26,12 @@ type kubelet struct {
 
 	mu      sync.Mutex
 	workers map[types.UID]*podWorker
+	warned  map[string]bool // texts that are in the log already
 	running sync.WaitGroup
 }
 
 func newKubelet(c *Cluster) *kubelet {
-	return &kubelet{c: c, logs: newLogBook(c.dirs.logs), workers: map[types.UID]*podWorker{}}
+	return &kubelet{c: c, logs: newLogBook(c.dirs.logs), workers: map[types.UID]*podWorker{}, warned: map[string]bool{}}
 }
 
 // sync makes what runs match the pod: it starts a new pod, and ends a deleted one.
@@ -52,7 +49,7 @@ func (k *kubelet) sync(pod *corev1.Pod) error {
 	case pod.DeletionTimestamp == nil:
 		return nil
 	case worker != nil:
-		worker.stop(errPodDeleted, gracePeriod(pod))
+		worker.stop(errPodDeleted, graceLeft(pod))
 		return nil
 	}
 	return k.forget(pod)
@@ -88,6 +85,9 @@ func (k *kubelet) forget(pod *corev1.Pod) error {
 	if err := removeAll(k.c.dirs.pod(pod.UID), k.c.dirs.podLogs(pod.UID)); err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
+	if err := k.c.forgetEvents(pod); err != nil {
+		return fmt.Errorf("clean up: %w", err)
+	}
 	obj, err := untyped(pod)
 	if err != nil {
 		return err
@@ -117,27 +117,40 @@ func (k *kubelet) container(pod *corev1.Pod, name string) (*runningContainer, er
 	return w.container(name)
 }
 
-// close ends all pods and leaves their objects as they are.
-func (k *kubelet) close() {
-	k.mu.Lock()
-	for _, w := range k.workers {
-		w.stop(errClosing, stopTimeout)
-	}
-	k.mu.Unlock()
+// close ends all pods and leaves their objects as they are. When ctx ends, containers
+// get no more time to end by themselves.
+func (k *kubelet) close(ctx context.Context) {
+	k.stopAll(func(w *podWorker) time.Duration { return podGrace(w.pod) })
+	hurry := context.AfterFunc(ctx, func() { k.stopAll(func(*podWorker) time.Duration { return 0 }) })
+	defer hurry()
 	k.running.Wait()
+}
+
+func (k *kubelet) stopAll(grace func(*podWorker) time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, w := range k.workers {
+		w.stop(errClosing, grace(w))
+	}
 }
 
 func finished(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-func gracePeriod(pod *corev1.Pod) time.Duration {
-	seconds := pod.DeletionGracePeriodSeconds
-	if seconds == nil {
-		seconds = pod.Spec.TerminationGracePeriodSeconds
+// podGrace is the time that a pod's containers are given to end by themselves.
+func podGrace(pod *corev1.Pod) time.Duration {
+	if seconds := pod.Spec.TerminationGracePeriodSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
 	}
-	if seconds == nil {
-		return stopTimeout
+	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+}
+
+// graceLeft is what a deleted pod has left of it. Who deletes may ask for another time
+// than the pod does.
+func graceLeft(pod *corev1.Pod) time.Duration {
+	if seconds := pod.DeletionGracePeriodSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
 	}
-	return min(time.Duration(*seconds)*time.Second, stopTimeout)
+	return podGrace(pod)
 }

@@ -8,6 +8,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(forgetEnv); dir != "" {
+		forgetContainerMain(dir)
+		return
+	}
 	ContainerMain()
 	if dir := os.Getenv(holdEnv); dir != "" {
 		holdCluster(dir)

@@ -39,6 +39,10 @@ func (*sandboxProcess) signal(syscall.Signal) {}
 
 func openNull() (*os.File, error) { return os.Open(os.DevNull) }
 
+func diskUsage(info fs.FileInfo) int64 { return info.Size() }
+
+func machineMemory() int64 { return 0 }
+
 func identify(fs.FileInfo) (fileID, uint64) { return fileID{}, 1 }
 
 func copySpecial(fs.FileInfo, string) error { return errNeedsLinux }

@@ -24,6 +24,9 @@ func checkPod(spec *corev1.PodSpec) []string {
 	no.when(len(spec.ResourceClaims) > 0, "resourceClaims", "there are no devices to claim")
 	no.when(spec.OS != nil && spec.OS.Name != corev1.Linux, "os", "containers are processes of this machine")
 	no.when(len(spec.Containers) == 0, "containers", "a pod needs at least one")
+	no.when(len(spec.ReadinessGates) > 0, "readinessGates", "nobody here sets their conditions, so the pod would never be ready")
+	no.when(len(spec.SchedulingGates) > 0, "schedulingGates", "pods start at once")
+	no.when(spec.SecurityContext != nil && len(spec.SecurityContext.Sysctls) > 0, "securityContext.sysctls", "they would change this machine's kernel")
 	for _, v := range spec.Volumes {
 		checkVolume(&no, v)
 	}
@@ -34,6 +37,7 @@ func checkPod(spec *corev1.PodSpec) []string {
 	}
 	for i := range spec.Containers {
 		c := &spec.Containers[i]
+		no.when(c.RestartPolicy != nil || len(c.RestartPolicyRules) > 0, "containers["+c.Name+"].restartPolicy", "the pod's restartPolicy is for all of its containers")
 		checkContainer(&no, "containers["+c.Name+"]", spec, c)
 	}
 	return no
@@ -69,12 +73,47 @@ func checkVolume(no *problems, v corev1.Volume) {
 		source.ConfigMap != nil || source.DownwardAPI != nil || source.Projected != nil
 	no.when(source.HostPath != nil, field+".hostPath", "containers never change this machine's files: use a PersistentVolumeClaim")
 	no.when(!known && source.HostPath == nil, field, "its type is not one of persistentVolumeClaim, emptyDir, configMap, secret, downwardAPI and projected")
+	no.when(source.EmptyDir != nil && strings.HasPrefix(string(source.EmptyDir.Medium), string(corev1.StorageMediumHugePages)), field+".emptyDir.medium", "there are no huge pages to give")
+	no.when(source.EmptyDir != nil && source.EmptyDir.Mode != nil, field+".emptyDir.mode", "everybody may write to the volume: set the mode in the container")
+	if source.DownwardAPI != nil {
+		checkDownward(no, field+".downwardAPI", source.DownwardAPI.Items)
+	}
 	if source.Projected == nil {
 		return
 	}
 	for _, s := range source.Projected.Sources {
 		no.when(s.ServiceAccountToken != nil || s.ClusterTrustBundle != nil || s.PodCertificate != nil, field+".projected",
 			"there is no API server that containers could reach, so there are no tokens and certificates for it")
+		if s.DownwardAPI != nil {
+			checkDownward(no, field+".projected", s.DownwardAPI.Items)
+		}
+	}
+}
+
+func checkDownward(no *problems, field string, items []corev1.DownwardAPIVolumeFile) {
+	for _, item := range items {
+		at := field + ".items[" + item.Path + "]"
+		if item.FieldRef != nil {
+			_, err := podField(&corev1.Pod{}, item.FieldRef.FieldPath)
+			no.when(err != nil, at+".fieldRef", fmt.Sprint(err))
+		}
+		no.when(item.FieldRef == nil && item.ResourceFieldRef == nil, at, "needs a fieldRef or a resourceFieldRef")
+		no.when(item.ResourceFieldRef != nil && item.ResourceFieldRef.ContainerName == "", at+".resourceFieldRef.containerName", "is required in a volume")
+	}
+}
+
+// checkEnv finds sources of variables that could never give a value.
+func checkEnv(no *problems, field string, env []corev1.EnvVar) {
+	for _, e := range env {
+		from, at := e.ValueFrom, field+".env["+e.Name+"].valueFrom"
+		switch {
+		case from == nil || from.SecretKeyRef != nil || from.ConfigMapKeyRef != nil || from.ResourceFieldRef != nil:
+		case from.FieldRef != nil:
+			_, err := podField(&corev1.Pod{}, from.FieldRef.FieldPath)
+			no.when(err != nil, at, fmt.Sprint(err))
+		default:
+			no.when(true, at, "its source is not one of fieldRef, resourceFieldRef, secretKeyRef and configMapKeyRef")
+		}
 	}
 }
 
@@ -82,7 +121,9 @@ func checkContainer(no *problems, field string, spec *corev1.PodSpec, c *corev1.
 	no.when(len(c.Command) == 0, field+".command", "images are names only here, so a container must say what it runs (its image may be known for a default command, but is never opened)")
 	no.when(len(c.VolumeDevices) > 0, field+".volumeDevices", "volumes are directories: block devices need a cluster")
 	no.when(c.WorkingDir != "" && !filepath.IsAbs(c.WorkingDir), field+".workingDir", "must be an absolute path")
+	checkEnv(no, field, c.Env)
 	if c.Lifecycle != nil {
+		no.when(c.Lifecycle.StopSignal != nil, field+".lifecycle.stopSignal", "containers are asked to end with SIGTERM")
 		no.when(c.Lifecycle.PostStart != nil, field+".lifecycle.postStart", "hooks are not run")
 		no.when(c.Lifecycle.PreStop != nil, field+".lifecycle.preStop", "hooks are not run")
 	}
@@ -96,15 +137,19 @@ func checkMount(no *problems, field string, spec *corev1.PodSpec, m corev1.Volum
 	declared := slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
 	no.when(!declared, field, fmt.Sprintf("the pod has no volume %q", m.Name))
 	no.when(!filepath.IsAbs(m.MountPath) || filepath.Clean(m.MountPath) == "/", field, "must be an absolute path below /")
-	no.when(reservedPath(m.MountPath), field, "/proc, /sys and /dev are the kernel's")
+	no.when(reservedPath(m.MountPath), field, reservedWhy)
+	no.when(len(m.BindMountOptions) > 0, field+".bindMountOptions", "volumes are mounted without options")
 	no.when(m.SubPathExpr != "", field+".subPathExpr", "use subPath")
 	no.when(filepath.IsAbs(m.SubPath) || slices.Contains(strings.Split(m.SubPath, "/"), ".."), field+".subPath", "must lead into the volume")
 	no.when(m.MountPropagation != nil && *m.MountPropagation != corev1.MountPropagationNone, field+".mountPropagation", "mounts are not shared with this machine")
 }
 
+const reservedWhy = "/proc, /sys and /dev are the kernel's, and /run holds rescue's own programs: mount at a directory below /run or /dev"
+
+// reservedPath tells whether a mount would hide what every container needs.
 func reservedPath(path string) bool {
 	path = filepath.Clean(path)
-	return path == "/dev" || path == "/run" || below(path, []string{"/proc", "/sys"})
+	return path == "/dev" || path == "/run" || below(path, []string{"/proc", "/sys", "/run/rescue"})
 }
 
 func checkSecurity(no *problems, field string, sc *corev1.SecurityContext) {

@@ -71,7 +71,8 @@ func (w *podWorker) plan(c *corev1.Container) (containerPlan, error) {
 	spec := sandboxSpec{
 		Mode: w.k.c.mode, Base: w.k.c.dirs.base, Program: w.k.c.program,
 		Hostname: hostname(w.pod), Hosts: w.hosts(),
-		Hide: w.k.c.hidden, Volumes: volumes, Mounts: mountsOf(c), WorkDir: c.WorkingDir,
+		Hide: w.k.c.hidden, Volumes: volumes, Mounts: mountsOf(w.pod, c), WorkDir: c.WorkingDir,
+		ReadOnlyRoot: c.SecurityContext != nil && c.SecurityContext.ReadOnlyRootFilesystem != nil && *c.SecurityContext.ReadOnlyRootFilesystem,
 	}
 	store := w.k.c.dirs.objectStore
 	spec.Volumes = append(spec.Volumes, volumeSpec{Name: objectStoreVolume, Dir: store})
@@ -89,7 +90,7 @@ func (w *podWorker) runLogged(c *corev1.Container, plan containerPlan, log *logW
 		return w.startError(c, err)
 	}
 	defer func() { box.kill(); <-box.done }()
-	proc, err := startLogged(box, plan.process, log)
+	proc, err := startLogged(box, plan.process, log, c.Stdin)
 	if err != nil {
 		return w.startError(c, err)
 	}
@@ -122,17 +123,34 @@ func (w *podWorker) failureMessage(c *corev1.Container, log *logWriter) string {
 	return log.tail()
 }
 
-func startLogged(box *sandbox, spec processSpec, log *logWriter) (*sandboxProcess, error) {
-	null, err := openNull()
+func startLogged(box *sandbox, spec processSpec, log *logWriter, waits bool) (*sandboxProcess, error) {
+	stdin, err := openStdin(box, waits)
 	if err != nil {
 		return nil, err
 	}
 	stdout, stderr, err := log.streams()
 	if err != nil {
-		return nil, closing(err, null)
+		return nil, closing(err, stdin)
 	}
-	proc, err := box.start(spec, null, stdout, stderr)
-	return proc, errors.Join(err, null.Close(), stdout.Close(), stderr.Close())
+	proc, err := box.start(spec, stdin, stdout, stderr)
+	return proc, errors.Join(err, stdin.Close(), stdout.Close(), stderr.Close())
+}
+
+// openStdin gives an input without content. That of a container with stdin waits for
+// somebody who attaches to it; nobody can, so it only ends with the container.
+func openStdin(box *sandbox, waits bool) (*os.File, error) {
+	if !waits {
+		return openNull()
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		<-box.done
+		_ = w.Close() // nobody is left to notice
+	}()
+	return r, nil
 }
 
 // waitForEnd waits for the container's process. When the pod is to end, the process
@@ -144,15 +162,21 @@ func (w *podWorker) waitForEnd(proc *sandboxProcess) exitStatus {
 	case <-w.ctx.Done():
 	}
 	proc.signal(syscall.SIGTERM)
-	timer := time.NewTimer(time.Duration(w.grace.Load()))
-	defer timer.Stop()
-	select {
-	case status := <-proc.exited:
-		return status
-	case <-timer.C:
+	for {
+		left, less := w.graceLeft()
+		timer := time.NewTimer(left)
+		select {
+		case status := <-proc.exited:
+			timer.Stop()
+			return status
+		case <-less:
+			timer.Stop()
+			continue
+		case <-timer.C:
+		}
+		proc.sandbox.kill()
+		return <-proc.exited
 	}
-	proc.sandbox.kill()
-	return <-proc.exited
 }
 
 // startError describes a container whose program never ran.
@@ -165,6 +189,9 @@ func (w *podWorker) startError(c *corev1.Container, err error) corev1.ContainerS
 }
 
 func hostname(pod *corev1.Pod) string {
+	if own := pod.Spec.HostnameOverride; own != nil {
+		return *own
+	}
 	if pod.Spec.Hostname != "" {
 		return pod.Spec.Hostname
 	}

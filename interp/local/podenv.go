@@ -107,14 +107,17 @@ func securityOf(pod *corev1.Pod, c *corev1.Container) (user, group *int64, nonRo
 }
 
 func (w *podWorker) environment(c *corev1.Container) (map[string]string, error) {
-	vars := map[string]string{}
+	vars, err := w.serviceVars()
+	if err != nil {
+		return nil, err
+	}
 	for _, from := range c.EnvFrom {
 		if err := w.addAll(vars, from); err != nil {
 			return nil, err
 		}
 	}
 	for _, e := range c.Env {
-		value, set, err := w.envValue(e, vars)
+		value, set, err := w.envValue(c, e, vars)
 		if err != nil {
 			return nil, fmt.Errorf("env %s: %w", e.Name, err)
 		}
@@ -123,6 +126,30 @@ func (w *podWorker) environment(c *corev1.Container) (map[string]string, error) 
 		}
 	}
 	return vars, nil
+}
+
+// serviceVars name the services of the pod's namespace, as they are when the container
+// starts.
+func (w *podWorker) serviceVars() (map[string]string, error) {
+	vars := map[string]string{}
+	if links := w.pod.Spec.EnableServiceLinks; links != nil && !*links {
+		return vars, nil
+	}
+	services, err := fetchAll[corev1.Service](w.k.c, servicesGVR, w.pod.Namespace)
+	for _, s := range services {
+		if s.Spec.ClusterIP == corev1.ClusterIPNone || len(s.Spec.Ports) == 0 {
+			continue
+		}
+		prefix := strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_SERVICE_"
+		vars[prefix+"HOST"] = s.Spec.ClusterIP
+		vars[prefix+"PORT"] = strconv.Itoa(int(s.Spec.Ports[0].Port))
+		for _, p := range s.Spec.Ports {
+			if p.Name != "" {
+				vars[prefix+"PORT_"+strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_"))] = strconv.Itoa(int(p.Port))
+			}
+		}
+	}
+	return vars, err
 }
 
 func (w *podWorker) addAll(vars map[string]string, from corev1.EnvFromSource) error {
@@ -154,13 +181,16 @@ func textOf(raw map[string][]byte) map[string]string {
 
 // envValue gives a variable's value, and whether it is set at all: an optional
 // reference may find nothing.
-func (w *podWorker) envValue(e corev1.EnvVar, vars map[string]string) (value string, set bool, err error) {
+func (w *podWorker) envValue(c *corev1.Container, e corev1.EnvVar, vars map[string]string) (value string, set bool, err error) {
 	from := e.ValueFrom
 	switch {
 	case from == nil:
 		return expand(e.Value, vars), true, nil
 	case from.FieldRef != nil:
 		value, err = podField(w.pod, from.FieldRef.FieldPath)
+		return value, true, err
+	case from.ResourceFieldRef != nil:
+		value, err = resourceField(w.pod, c, from.ResourceFieldRef)
 		return value, true, err
 	case from.SecretKeyRef != nil:
 		ref := from.SecretKeyRef

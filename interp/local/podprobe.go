@@ -73,15 +73,21 @@ func (w *podWorker) probeOnce(ctx context.Context, c *corev1.Container, r *runni
 	case p.Exec != nil:
 		return execIn(ctx, r, p.Exec.Command, nil, io.Discard, io.Discard)
 	case p.TCPSocket != nil:
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", probeAddress(c, p.TCPSocket.Port))
-		if err != nil {
-			return err
-		}
-		return conn.Close()
+		return probeTCP(ctx, c, p.TCPSocket.Port)
+	case p.GRPC != nil: // that it answers is enough
+		return probeTCP(ctx, c, intstr.FromInt32(p.GRPC.Port))
 	case p.HTTPGet != nil:
 		return probeHTTP(ctx, c, p.HTTPGet)
 	}
 	return nil
+}
+
+func probeTCP(ctx context.Context, c *corev1.Container, port intstr.IntOrString) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", probeAddress(c, port))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func probeAddress(c *corev1.Container, port intstr.IntOrString) string {
@@ -97,15 +103,14 @@ func probeAddress(c *corev1.Container, port intstr.IntOrString) string {
 func probeHTTP(ctx context.Context, c *corev1.Container, get *corev1.HTTPGetAction) error {
 	if get.Scheme == corev1.URISchemeHTTPS {
 		// Kubernetes does not check the certificate either: that it answers is enough.
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", probeAddress(c, get.Port))
-		if err != nil {
-			return err
-		}
-		return conn.Close()
+		return probeTCP(ctx, c, get.Port)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+probeAddress(c, get.Port)+get.Path, nil)
 	if err != nil {
 		return err
+	}
+	for _, h := range get.HTTPHeaders {
+		req.Header.Add(h.Name, h.Value)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)

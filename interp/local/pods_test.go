@@ -194,6 +194,24 @@ func TestPodThatCannotRunIsRefused(t *testing.T) {
 		{"mount over root", "volumeMounts[/]: ", func(s *corev1.PodSpec) {
 			s.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/"}}
 		}},
+		{"mount over /run", "volumeMounts[/run/]: /proc, /sys and /dev are the kernel's, and /run holds rescue's own programs", func(s *corev1.PodSpec) {
+			s.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/run/"}}
+		}},
+		{"sysctls", "securityContext.sysctls: ", func(s *corev1.PodSpec) {
+			s.SecurityContext = &corev1.PodSecurityContext{Sysctls: []corev1.Sysctl{{Name: "kernel.shm_rmid_forced", Value: "1"}}}
+		}},
+		{"readiness gates", "readinessGates: ", func(s *corev1.PodSpec) {
+			s.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.org/ready"}}
+		}},
+		{"huge pages", "volumes[v].emptyDir.medium: ", func(s *corev1.PodSpec) {
+			s.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: "HugePages-2Mi"}}}}
+		}},
+		{"unknown field of the pod", "containers[main].env[X].valueFrom: ", func(s *corev1.PodSpec) {
+			s.Containers[0].Env = []corev1.EnvVar{{Name: "X", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "status.color"}}}}
+		}},
+		{"variable from a file", "containers[main].env[X].valueFrom: its source", func(s *corev1.PodSpec) {
+			s.Containers[0].Env = []corev1.EnvVar{{Name: "X", ValueFrom: &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{}}}}
+		}},
 		{"undeclared volume", `the pod has no volume "v"`, func(s *corev1.PodSpec) {
 			s.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/v"}}
 		}},

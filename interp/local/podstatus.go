@@ -72,19 +72,28 @@ func finishStatus(s *corev1.PodStatus, phase corev1.PodPhase) {
 	}
 }
 
-func unschedulable(s *corev1.PodStatus, err error) {
-	var missing *missingObject
-	if errors.As(err, &missing) && missing.Kind == "persistentvolumeclaim" {
-		setCondition(s, corev1.PodScheduled, false, corev1.PodReasonUnschedulable, err.Error())
+// cannotMount is the status of a pod whose volumes are not there. As in Kubernetes, a
+// missing claim keeps it from its node, and anything else is told by events.
+func cannotMount(s *corev1.PodStatus, err error) {
+	if missing := missingClaim(err); missing != nil {
+		setCondition(s, corev1.PodScheduled, false, corev1.PodReasonUnschedulable, missing.Error())
 		return
 	}
 	setCondition(s, corev1.PodScheduled, true, "", "")
-	setCondition(s, corev1.PodReadyToStartContainers, false, "FailedMount", err.Error())
+	setCondition(s, corev1.PodReadyToStartContainers, false, "", "")
 	for i := range s.ContainerStatuses {
 		s.ContainerStatuses[i].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
 			Reason: "ContainerCreating", Message: err.Error(),
 		}}
 	}
+}
+
+// missingClaim finds a claim in err that is not there, nil if it is something else.
+func missingClaim(err error) *missingObject {
+	if missing := (*missingObject)(nil); errors.As(err, &missing) && missing.Kind == "persistentvolumeclaim" {
+		return missing
+	}
+	return nil
 }
 
 func findStatus(s *corev1.PodStatus, name string) *corev1.ContainerStatus {

@@ -17,7 +17,7 @@ func (w *podWorker) resolveVolumes() ([]volumeSpec, error) {
 	for _, v := range w.pod.Spec.Volumes {
 		spec, err := w.resolveVolume(v)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("MountVolume.SetUp failed for volume %q : %w", v.Name, err)
 		}
 		list = append(list, spec)
 	}
@@ -34,7 +34,7 @@ func (w *podWorker) resolveVolume(v corev1.Volume) (volumeSpec, error) {
 			err = w.shareDir(spec.Dir)
 		}
 	case v.EmptyDir != nil:
-		spec.Dir = filepath.Join(w.k.c.dirs.pod(w.pod.UID), "emptydir", v.Name)
+		spec.Dir = w.emptyDir(v.Name)
 		err = w.makeEmptyDir(spec.Dir)
 	case v.Secret != nil:
 		s := v.Secret
@@ -48,6 +48,11 @@ func (w *podWorker) resolveVolume(v corev1.Volume) (volumeSpec, error) {
 		spec.Files, err = w.projectedFiles(v.Projected)
 	}
 	return spec, err
+}
+
+// emptyDir is where the files of an emptyDir are.
+func (w *podWorker) emptyDir(volume string) string {
+	return filepath.Join(w.k.c.dirs.pod(w.pod.UID), "emptydir", volume)
 }
 
 func (w *podWorker) makeEmptyDir(dir string) error {
@@ -99,7 +104,7 @@ func (w *podWorker) secretFiles(name string, items []corev1.KeyToPath, mode *int
 	if err != nil {
 		return nil, err
 	}
-	return projectKeys(data, items, mode, optional, "secret", name)
+	return projectKeys(data, items, mode, optional, "secret")
 }
 
 func (w *podWorker) configMapFiles(name string, items []corev1.KeyToPath, mode *int32, optional *bool) ([]fileSpec, error) {
@@ -107,10 +112,10 @@ func (w *podWorker) configMapFiles(name string, items []corev1.KeyToPath, mode *
 	if err != nil {
 		return nil, err
 	}
-	return projectKeys(data, items, mode, optional, "configmap", name)
+	return projectKeys(data, items, mode, optional, "config")
 }
 
-func projectKeys(data map[string][]byte, items []corev1.KeyToPath, mode *int32, optional *bool, kind, name string) ([]fileSpec, error) {
+func projectKeys(data map[string][]byte, items []corev1.KeyToPath, mode *int32, optional *bool, kind string) ([]fileSpec, error) {
 	if len(items) == 0 {
 		for _, key := range slices.Sorted(maps.Keys(data)) {
 			items = append(items, corev1.KeyToPath{Key: key, Path: key})
@@ -123,7 +128,7 @@ func projectKeys(data map[string][]byte, items []corev1.KeyToPath, mode *int32, 
 			continue
 		}
 		if !found {
-			return nil, &missingObject{Kind: kind, Name: name, Key: item.Key}
+			return nil, fmt.Errorf("references non-existent %s key: %s", kind, item.Key)
 		}
 		files = append(files, fileSpec{Path: item.Path, Mode: fileMode(item.Mode, mode), Data: content})
 	}
@@ -143,16 +148,20 @@ func fileMode(own, fallback *int32) uint32 {
 func (w *podWorker) downwardFiles(items []corev1.DownwardAPIVolumeFile, mode *int32) ([]fileSpec, error) {
 	var files []fileSpec
 	for _, item := range items {
-		if item.FieldRef == nil {
-			return nil, fmt.Errorf("volume file %s: the local runtime knows no resource limits", item.Path)
-		}
-		value, err := podField(w.pod, item.FieldRef.FieldPath)
+		value, err := w.downwardValue(item)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("volume file %s: %w", item.Path, err)
 		}
 		files = append(files, fileSpec{Path: item.Path, Mode: fileMode(item.Mode, mode), Data: []byte(value)})
 	}
 	return files, nil
+}
+
+func (w *podWorker) downwardValue(item corev1.DownwardAPIVolumeFile) (string, error) {
+	if item.FieldRef != nil {
+		return podField(w.pod, item.FieldRef.FieldPath)
+	}
+	return resourceField(w.pod, nil, item.ResourceFieldRef)
 }
 
 func (w *podWorker) projectedFiles(p *corev1.ProjectedVolumeSource) ([]fileSpec, error) {
@@ -179,11 +188,21 @@ func (w *podWorker) projectedFiles(p *corev1.ProjectedVolumeSource) ([]fileSpec,
 }
 
 // mountsOf gives a container's mounts, parents before what is mounted below them.
-func mountsOf(c *corev1.Container) []mountSpec {
+func mountsOf(pod *corev1.Pod, c *corev1.Container) []mountSpec {
 	var list []mountSpec
 	for _, m := range c.VolumeMounts {
-		list = append(list, mountSpec{Volume: m.Name, SubPath: m.SubPath, Target: filepath.Clean(m.MountPath), ReadOnly: m.ReadOnly})
+		list = append(list, mountSpec{
+			Volume: m.Name, SubPath: m.SubPath, Target: filepath.Clean(m.MountPath),
+			ReadOnly: m.ReadOnly || readOnlyClaim(pod, m.Name),
+		})
 	}
 	slices.SortStableFunc(list, func(a, b mountSpec) int { return len(a.Target) - len(b.Target) })
 	return list
+}
+
+// readOnlyClaim tells whether the pod has a claim that nobody may write to.
+func readOnlyClaim(pod *corev1.Pod, volume string) bool {
+	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.Name == volume && v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ReadOnly
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,8 +23,11 @@ type podWorker struct {
 	pod    *corev1.Pod
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	grace  atomic.Int64 // time.Duration for a container to end by itself
 	kick   chan struct{}
+
+	ending   sync.Mutex
+	deadline time.Time     // for containers to end by themselves; zero until the pod is to end
+	hurry    chan struct{} // wakes those who wait for it: closed and replaced
 
 	writing sync.Mutex // held from an edit of status until it is in the store
 	mu      sync.Mutex
@@ -38,15 +40,32 @@ func newPodWorker(k *kubelet, pod *corev1.Pod) *podWorker {
 	return &podWorker{
 		k: k, pod: pod, ctx: ctx, cancel: cancel,
 		kick:    make(chan struct{}, 1),
+		hurry:   make(chan struct{}),
 		status:  *pod.Status.DeepCopy(),
 		current: map[string]*runningContainer{},
 	}
 }
 
-// stop ends the pod; run returns when all its processes are gone.
+// stop ends the pod; run returns when all its processes are gone. A pod that is ending
+// can be given less time, but not more.
 func (w *podWorker) stop(cause error, grace time.Duration) {
-	w.grace.Store(int64(grace))
+	deadline := time.Now().Add(grace)
+	w.ending.Lock()
+	if w.deadline.IsZero() || deadline.Before(w.deadline) {
+		w.deadline = deadline
+		close(w.hurry)
+		w.hurry = make(chan struct{})
+	}
+	w.ending.Unlock()
 	w.cancel(cause)
+}
+
+// graceLeft is the time that containers still have, and a channel that is closed when
+// it gets less.
+func (w *podWorker) graceLeft() (time.Duration, <-chan struct{}) {
+	w.ending.Lock()
+	defer w.ending.Unlock()
+	return time.Until(w.deadline), w.hurry
 }
 
 func (w *podWorker) wake() {
@@ -62,10 +81,20 @@ func (w *podWorker) run() {
 		w.setStatus(failInterrupted)
 		return
 	}
+	w.k.warn(w.pod)
 	w.setStatus(func(s *corev1.PodStatus) { beginStatus(w.pod, s, w.k.c.now()) })
+	stop := w.watchLimits()
+	w.work()
+	stop()
+	w.noteFailure()
+}
+
+// work runs the containers to their ends, or to the pod's.
+func (w *podWorker) work() {
 	if err := w.waitForVolumes(); err != nil {
 		return // Only the pod's end ends the wait.
 	}
+	w.setStatus(func(s *corev1.PodStatus) { setCondition(s, corev1.PodReadyToStartContainers, true, "", "") })
 	for i := range w.pod.Spec.InitContainers {
 		c := &w.pod.Spec.InitContainers[i]
 		if w.succeeded(c.Name) {
@@ -161,7 +190,10 @@ func (w *podWorker) waitForVolumes() error {
 		if err == nil {
 			return nil
 		}
-		w.setStatus(func(s *corev1.PodStatus) { unschedulable(s, err) })
+		w.setStatus(func(s *corev1.PodStatus) { cannotMount(s, err) })
+		if missingClaim(err) == nil {
+			w.warn("FailedMount", err.Error())
+		}
 		if err := w.waitForKick(); err != nil {
 			return err
 		}

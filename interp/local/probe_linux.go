@@ -11,6 +11,9 @@ import (
 // findMode tries what kind of container this machine allows, from the most
 // faithful one on.
 func findMode(ctx context.Context, base string) (sandboxMode, error) {
+	if !canContain.Load() {
+		return sandboxMode{}, errors.New("this program cannot start containers: call local.ContainerMain before anything else in its main function, or in TestMain")
+	}
 	modes := []sandboxMode{{User: true}}
 	if os.Geteuid() == 0 {
 		modes = []sandboxMode{{Overlay: true}, {}, {User: true}}

@@ -63,6 +63,8 @@ type sandboxSpec struct {
 	WorkDir string `json:"workDir,omitempty"`
 	// Hosts is the container's /etc/hosts.
 	Hosts string `json:"hosts,omitempty"`
+	// ReadOnlyRoot leaves only the volumes to write to.
+	ReadOnlyRoot bool `json:"readOnlyRoot,omitempty"`
 }
 
 // volumeSpec is a directory of the host, or files that exist in the container only.

@@ -33,6 +33,7 @@ func (r resource) scalable() bool {
 // Resources that the code names.
 var (
 	namespacesGVR   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	accountsGVR     = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
 	podsGVR         = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	secretsGVR      = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	configMapsGVR   = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}

@@ -43,6 +43,7 @@ func (b rootBuilder) build() error {
 		{"mount volumes", b.mountVolumes},
 		{"make the working directory", b.makeWorkDir},
 		{"leave the host's root", leaveOldRoot},
+		{"make the root read-only", b.protectRoot},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {

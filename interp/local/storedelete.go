@@ -26,11 +26,11 @@ func (s *store) delete(r resource, namespace, name string, opts metav1.DeleteOpt
 	if !s.stays(r, old) {
 		return old, s.commit(watch.Deleted, r, old, old.DeepCopy())
 	}
-	if old.GetDeletionTimestamp() != nil {
-		return old, nil
+	grace := graceOf(r, old, opts)
+	if before := old.GetDeletionGracePeriodSeconds(); old.GetDeletionTimestamp() != nil && (before == nil || *before <= grace) {
+		return old, nil // A pod that is ending can be given less time only.
 	}
 	obj := old.DeepCopy()
-	grace := graceOf(r, old, opts)
 	end := metav1.NewTime(s.clock().UTC().Truncate(time.Second).Add(time.Duration(grace) * time.Second))
 	obj.SetDeletionTimestamp(&end)
 	obj.SetDeletionGracePeriodSeconds(&grace)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,10 +25,16 @@ const (
 	exitSignal        = 128
 )
 
+// canContain tells that the program has called ContainerMain, and may be started as a
+// container. That is a fact about the process which no argument could carry: without
+// it, each container would run the program's own main function once more.
+var canContain atomic.Bool
+
 // ContainerMain turns the process into the first one of a container when its
 // arguments say so, and never returns then. A program that opens clusters calls
 // it before anything else in main, and in TestMain.
 func ContainerMain() {
+	canContain.Store(true)
 	if len(os.Args) != 2 || os.Args[1] != containerArg {
 		return
 	}

@@ -25,8 +25,11 @@ type EventKind string
 const (
 	RunStarted    EventKind = "run-started"
 	PhaseStarted  EventKind = "phase-started"
+	PhaseNoted    EventKind = "phase-noted"
 	PhaseFinished EventKind = "phase-finished"
 	RunFinished   EventKind = "run-finished"
+	// PhaseProgress is never in the journal.
+	PhaseProgress EventKind = "phase-progress"
 )
 
 // Event is a line of the journal. Arguments are not kept, and errors and the request
@@ -47,6 +50,10 @@ type Event struct {
 	Error     string                     `json:"error,omitempty"`
 	Artifacts map[string]compat.Artifact `json:"artifacts,omitempty"`
 	Errors    []string                   `json:"errors,omitempty"`
+	// Notes are what a phase leaves for its own later attempts: see funcs.Notes.
+	Notes map[string]string `json:"notes,omitempty"`
+	// Progress is not in the journal.
+	Progress *Progress `json:"progress,omitempty"`
 }
 
 // A Journal is the append-only record of one run: JSON lines, each on disk before
@@ -176,15 +183,16 @@ func ReadJournal(dir, run string) ([]Event, error) {
 // Summary is what a journal says of its run.
 type Summary struct {
 	State     State
-	Outputs   map[string]map[string]any // of finished phases
-	InFlight  []string                  // phases that were started and not finished
+	Outputs   map[string]map[string]any    // of finished phases
+	Notes     map[string]map[string]string // by phase, for its later attempts
+	InFlight  []string                     // phases that were started and not finished
 	Artifacts map[string]compat.Artifact
 	Request   json.RawMessage
 }
 
 // Summarize reads the state of a run out of its events.
 func Summarize(events []Event) Summary {
-	s := Summary{State: Pending, Outputs: map[string]map[string]any{}}
+	s := Summary{State: Pending, Outputs: map[string]map[string]any{}, Notes: map[string]map[string]string{}}
 	flying := map[string]bool{}
 	for _, e := range events {
 		switch e.Kind {
@@ -192,6 +200,11 @@ func Summarize(events []Event) Summary {
 			s.State, s.Request = Running, e.Request
 		case PhaseStarted:
 			flying[e.Phase] = true
+		case PhaseNoted:
+			if s.Notes[e.Phase] == nil {
+				s.Notes[e.Phase] = map[string]string{}
+			}
+			maps.Copy(s.Notes[e.Phase], e.Notes)
 		case PhaseFinished:
 			delete(flying, e.Phase)
 			if e.State == Complete {

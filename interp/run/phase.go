@@ -98,6 +98,8 @@ func (r *runner) env(ph *interp.Phase) *funcs.Env {
 	env := *r.Env
 	env.Log = r.log.With(slog.String("phase", ph.Title()))
 	env.Params = r.state.Params(ph)
+	env.Progress = r.follow(ph)
+	env.Notes = r.notesOf(ph)
 	env.Labels = map[string]string{}
 	maps.Copy(env.Labels, r.Env.Labels)
 	env.Labels[Label] = r.ID
@@ -158,7 +160,7 @@ func (r *runner) begin(ph *interp.Phase, attempt int) error {
 func (r *runner) settle(ctx context.Context, ph *interp.Phase, err error) error {
 	p := r.byName[ph.Name]
 	now := r.Env.Clock()
-	p.Ended = &now
+	p.Ended, p.Progress = &now, r.progressOf(ph)
 	e := Event{Kind: PhaseFinished, Phase: ph.Name, State: Complete, Output: p.Output}
 	if err != nil {
 		p.State, p.Error = Failed, r.redact.Text(err.Error())

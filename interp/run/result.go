@@ -51,4 +51,6 @@ type PhaseResult struct {
 	Attempts int            `json:"attempts"`
 	Output   map[string]any `json:"output"`
 	Error    string         `json:"error,omitempty"`
+	// Progress are the last figures of a phase that moves data.
+	Progress *Progress `json:"progress,omitempty"`
 }

@@ -37,12 +37,15 @@ type Options struct {
 	// Done has the outputs of phases that an earlier process has finished: they
 	// are not run again.
 	Done map[string]map[string]any
+	// Noted has what phases noted in an earlier process for their later attempts.
+	Noted map[string]map[string]string
 	// Parallel limits how many phases run at once; 0 or less is no limit.
 	Parallel int
 	// DeferTimeout limits a defer phase that has no timeout of its own: it runs even
 	// after a cancel. 0 means DefaultDeferTimeout.
 	DeferTimeout time.Duration
-	// OnEvent is told of each transition; it may be nil.
+	// OnEvent is told of each transition, and of the progress of phases that move data;
+	// it may be nil. Phases that run at the same time call it at the same time.
 	OnEvent func(Event)
 }
 
@@ -96,18 +99,20 @@ func Check(opts Options) error {
 
 type runner struct {
 	Options
+	notes  *notes
 	redact *Redactor
 	state  *interp.State
 	result *Result
 	byName map[string]*PhaseResult
 	log    *slog.Logger
 
-	mu   sync.Mutex // guards what follows, and the result's errors
-	errs *multierror.Error
+	mu     sync.Mutex // guards what follows, and the result's errors
+	errs   *multierror.Error
+	meters map[string]*meter // by phase
 }
 
 func newRunner(opts Options) *runner {
-	r := &runner{Options: opts, byName: map[string]*PhaseResult{}, redact: NewRedactor()}
+	r := &runner{Options: opts, byName: map[string]*PhaseResult{}, meters: map[string]*meter{}, notes: newNotes(opts.Noted), redact: NewRedactor()}
 	r.redact.AddParams(opts.Params)
 	r.log = slog.New(r.redact.Handler(opts.Env.Log.Handler()))
 	r.state = opts.Plan.NewState(opts.Params, opts.Render)

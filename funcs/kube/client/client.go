@@ -20,12 +20,16 @@ type Set struct {
 	Snapshots snapshots.Interface
 	Exec      funcs.PodExecutor
 	Logs      funcs.PodLogs
+
+	patience *patient
 }
 
 // New builds the clients. userAgent names the program in the API server's audit
 // log. Unless config sets a rate, requests are not throttled here: a run sends few
 // of them, client-go's default of five a second makes parallel phases wait for each
 // other, and the server has its own fairness.
+//
+// Requests sit out an API server that is away, once it has answered: see patient.
 func New(config *rest.Config, userAgent string) (*Set, error) {
 	config = rest.CopyConfig(config)
 	config.UserAgent = userAgent
@@ -36,6 +40,7 @@ func New(config *rest.Config, userAgent string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection to the cluster: %w", err)
 	}
+	patience := sitOut(httpClient)
 	kube, err := kubernetes.NewForConfigAndClient(config, httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes client: %w", err)
@@ -54,11 +59,14 @@ func New(config *rest.Config, userAgent string) (*Set, error) {
 		Snapshots: snaps,
 		Exec:      NewExecutor(config, kube),
 		Logs:      NewLogs(kube),
+		patience:  patience,
 	}, nil
 }
 
-// Fill puts the clients into an environment for functions.
+// Fill puts the clients into an environment for functions. Its log is told when the
+// API server is waited for.
 func (s *Set) Fill(env *funcs.Env) {
+	s.patience.log.Store(env.Log)
 	env.Kube, env.Dynamic, env.Snapshots = s.Kube, s.Dynamic, s.Snapshots
 	env.Exec, env.Logs = s.Exec, s.Logs
 }

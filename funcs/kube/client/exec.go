@@ -30,6 +30,11 @@ import (
 // commands, in images that may have no shell, get what the transport can do: over
 // WebSocket everything is one ordered stream that ends with the status.
 //
+// A process that the command left behind may hold its output open for ever. What it
+// writes is output too, until nothing more has come for a moment (see linger); then
+// the connection is closed, and the process goes on. Without a trailer nothing tells
+// that the command has ended: then the phase waits until that process has, too.
+//
 // When ctx ends, the connection is closed. Kubernetes has no way to stop the
 // command itself; it notices the end of its standard input, or output that nobody
 // takes.
@@ -50,10 +55,22 @@ func (e *Executor) Exec(ctx context.Context, opts funcs.ExecOptions) error {
 	if err != nil {
 		return fmt.Errorf("exec: %w", err)
 	}
+	return copyStreams(ctx, stream, t, opts)
+}
+
+// copyStreams runs the command that stream stands for to its end.
+func copyStreams(ctx context.Context, stream remotecommand.Executor, t *trailer, opts funcs.ExecOptions) error {
 	var tail kube.Tail
-	stdout := seal(t.filter(orDiscard(opts.Stdout)))
-	stderr := seal(io.MultiWriter(orDiscard(opts.Stderr), &tail))
-	err = stream.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: opts.Stdin, Stdout: stdout, Stderr: stderr})
+	out := t.filter(orDiscard(opts.Stdout))
+	diagnostics := t.filter(io.MultiWriter(orDiscard(opts.Stderr), &tail))
+	streamCtx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	l := newLinger(hangUp, func() bool { return out.seen.Load() && diagnostics.seen.Load() })
+	defer l.stop()
+	stdout, stderr := seal(out), seal(diagnostics)
+	err := stream.StreamWithContext(streamCtx, remotecommand.StreamOptions{
+		Stdin: opts.Stdin, Stdout: l.watch(stdout), Stderr: l.watch(stderr),
+	})
 	outErr, errErr := stdout.close(), stderr.close()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -61,25 +78,26 @@ func (e *Executor) Exec(ctx context.Context, opts funcs.ExecOptions) error {
 	if err := errors.Join(outErr, errErr); err != nil {
 		return fmt.Errorf("output of the command: %w", err)
 	}
-	return outcome(err, t, &tail)
+	return outcome(err, out, &tail)
 }
 
 // outcome makes one verdict of what the transport and the trailer say.
-func outcome(err error, t *trailer, tail *kube.Tail) error {
+func outcome(err error, out *trailerFilter, tail *kube.Tail) error {
 	code, known := exitCode(err)
-	if t.seen {
-		code, known = t.status, true
+	ended := out.seen.Load()
+	if ended {
+		code, known = out.status, true
 	}
 	switch {
 	case known && code != 0:
 		return &funcs.ExitError{Code: code, Stderr: strings.Join(tail.Lines(), "\n")}
-	case t.seen:
+	case ended:
 		return nil
 	case err != nil:
 		return fmt.Errorf("exec: %w", err)
-	case t.expected:
+	case out.expected:
 		return fmt.Errorf("the connection to the container ended before the command did: "+
-			"%d bytes of its output arrived, and whether it succeeded is not known", t.passed)
+			"%d bytes of its output arrived, and whether it succeeded is not known", out.passed)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,12 @@ const (
 type logReader struct {
 	out    io.Writer
 	passed int64 // bytes written
+	files  logFiles
+
+	// For who looks on while the log is read.
+	seen    atomic.Int64 // time of the last line that was new
+	taken   atomic.Int64 // bytes of all streams
+	writing atomic.Bool
 
 	recent []int64 // times of the last complete lines: a ring
 	next   int     // where the ring goes on
@@ -36,7 +43,8 @@ type logReader struct {
 type gapError struct{ since time.Time }
 
 func (e *gapError) Error() string {
-	return fmt.Sprintf("the log was rotated while the connection was interrupted: lines after %s may be lost",
+	return fmt.Sprintf("the node rotated the log before all of it was read: lines after %s are lost. "+
+		"To go on: write less to standard output, or raise containerLogMaxSize of the kubelet",
 		e.since.UTC().Format(time.RFC3339Nano))
 }
 
@@ -89,7 +97,12 @@ func (r *logReader) remember(t int64) {
 // forget makes the next stream the first of a new log.
 func (r *logReader) forget() {
 	r.recent, r.next, r.open = nil, 0, false
+	r.taken.Store(0)
 }
+
+// busy tells whether the log may have been rotated: much of it was read, or something
+// waits for its reader.
+func (r *logReader) busy() bool { return r.taken.Load() >= smallLog || r.writing.Load() }
 
 // resume returns the writer for the next stream.
 func (r *logReader) resume() io.Writer {
@@ -101,11 +114,18 @@ func (r *logReader) resume() io.Writer {
 	return s
 }
 
+// nextFile returns the writer for the file after the one that was read to its end. It
+// must begin with that line, which may be the rest of the last one.
+func (r *logReader) nextFile(start int64) io.Writer {
+	return &logStream{logReader: r, caughtUp: true, start: start}
+}
+
 // A logStream is one stream of the log.
 type logStream struct {
 	*logReader
 	replay   map[int64]int // how many lines of that time were seen in earlier streams
 	caughtUp bool          // the stream has come to where the one before ended
+	start    int64         // time of the first line, if it is known
 
 	head   []byte // the line's time, until it is complete
 	inText bool   // the time is complete
@@ -116,6 +136,9 @@ type logStream struct {
 // Write takes any piece of the stream.
 func (s *logStream) Write(b []byte) (int, error) {
 	n := len(b)
+	s.taken.Add(int64(n))
+	s.writing.Store(true)
+	defer s.writing.Store(false)
 	for len(b) > 0 {
 		var err error
 		if s.inText {
@@ -165,9 +188,16 @@ func (s *logStream) headless(line []byte) []byte {
 
 // begin decides what to do with a line of that time.
 func (s *logStream) begin(at int64) error {
-	last, _ := s.last()
+	last, any := s.last()
 	s.drop, s.skip = false, 0
+	if s.start != 0 && at != s.start {
+		return &gapError{time.Unix(0, last)}
+	}
+	continues := s.start != 0 && s.open
+	s.start = 0
 	switch {
+	case continues:
+		return s.files.pass(at, last, true)
 	case at < s.oldest():
 		s.drop = true
 	case s.replay[at] > 0:
@@ -178,9 +208,25 @@ func (s *logStream) begin(at int64) error {
 		s.skip, s.caughtUp = s.openLen, true
 	case !s.caughtUp && at > last:
 		return &gapError{time.Unix(0, last)}
+	case !s.caughtUp:
+		// A file that begins with the rest of a line shows it as one.
+		s.drop = true
 	default:
-		s.open, s.openAt, s.openLen = true, at, 0
+		return s.beginNew(at, last, any)
 	}
+	return nil
+}
+
+// beginNew begins a line that was not seen before.
+func (s *logStream) beginNew(at, last int64, any bool) error {
+	if !any {
+		s.files.begin(at)
+	}
+	if err := s.files.pass(at, last, s.openLen >= longLine); err != nil {
+		return err
+	}
+	s.seen.Store(at)
+	s.open, s.openAt, s.openLen = true, at, 0
 	return nil
 }
 

@@ -18,8 +18,6 @@ import (
 const (
 	firstPause = 100 * time.Millisecond
 	longPause  = 5 * time.Second
-	// maxFailures is how often in a row the log may fail to open or to go on.
-	maxFailures = 12
 )
 
 // Logs follows the logs of containers in a cluster. A stream that ends early (the
@@ -40,8 +38,23 @@ func (l *Logs) Follow(ctx context.Context, namespace, pod, container string, w i
 	if err := f.look(ctx, 0); err != nil {
 		return err
 	}
-	pause, failed := firstPause, 0
-	for {
+	scoutCtx, callBack := context.WithCancel(ctx)
+	scouting := make(chan struct{})
+	go func() {
+		defer close(scouting)
+		f.scout(scoutCtx)
+	}()
+	defer func() {
+		callBack()
+		<-scouting
+		f.reader.files.close()
+	}()
+	return f.follow(scoutCtx)
+}
+
+func (f *logFollow) follow(ctx context.Context) error {
+	pause := firstPause
+	for lost := (kube.Outage{}); ; pause = min(2*pause, longPause) {
 		whole := f.ended
 		progress, err := f.read(ctx)
 		switch {
@@ -51,20 +64,21 @@ func (l *Logs) Follow(ctx context.Context, namespace, pod, container string, w i
 			return ctx.Err()
 		case fatal(err):
 			return err
-		case progress:
-			pause, failed = firstPause, 0
-		case err != nil:
-			failed++
+		case err == nil || progress:
+			lost.End()
+		default:
+			if _, hopeless := lost.Next(); hopeless {
+				return fmt.Errorf("the log could not be read to its end: %w", err)
+			}
 		}
-		if failed == maxFailures {
-			return fmt.Errorf("the log could not be read to its end: %w", err)
+		if progress {
+			pause = firstPause
 		}
 		// Either the stream was cut off, or the container has ended, and the news
 		// is on its way.
 		if err := f.look(ctx, pause); err != nil {
 			return err
 		}
-		pause = min(2*pause, longPause)
 	}
 }
 
@@ -75,6 +89,7 @@ type logFollow struct {
 	reader                    logReader
 	ended                     bool
 	restarts                  int32
+	atEnd                     bool // the last stream came to its end
 }
 
 // look finds out whether the container has ended, and gives it some time to do so.
@@ -117,18 +132,56 @@ func (f *logFollow) note(pod *corev1.Pod) {
 
 // read copies one stream. It tells whether anything new came.
 func (f *logFollow) read(ctx context.Context) (bool, error) {
-	stream, err := f.client.CoreV1().Pods(f.namespace).GetLogs(f.pod, &corev1.PodLogOptions{
-		Container:  f.container,
-		Follow:     !f.ended,
-		Timestamps: true,
-		SinceTime:  f.reader.since(),
-	}).Stream(ctx)
-	if err != nil {
+	before := f.reader.passed
+	err := f.readOn(ctx)
+	if err == nil {
+		var stream io.ReadCloser
+		if stream, err = f.open(ctx, !f.ended, f.reader.since()); err == nil {
+			err = f.copy(stream, f.reader.resume())
+		}
+	}
+	for errors.Is(err, errLeftOut) {
+		_, err = f.readNext()
+	}
+	f.atEnd = err == nil
+	return f.reader.passed > before, err
+}
+
+// readOn reads, when the container has ended, the files that the last stream did not
+// come to: it ended with the file that it was at.
+func (f *logFollow) readOn(ctx context.Context) error {
+	if !f.ended || !f.atEnd || !f.reader.busy() {
+		return nil
+	}
+	if err := f.glance(ctx); err != nil {
+		return err
+	}
+	for more := true; more; {
+		var err error
+		if more, err = f.readNext(); err != nil && !errors.Is(err, errLeftOut) {
+			return err
+		}
+	}
+	return nil
+}
+
+// readNext reads the next file in the stream of its own, if there is one.
+func (f *logFollow) readNext() (more bool, err error) {
+	last, _ := f.reader.last()
+	next, err := f.reader.files.rest(last)
+	if next == nil || err != nil {
 		return false, err
 	}
-	before := f.reader.passed
-	_, err = io.Copy(f.reader.resume(), stream)
-	return f.reader.passed > before, errors.Join(err, stream.Close())
+	err = f.copy(next.stream, f.reader.nextFile(next.at))
+	if err == nil && f.reader.files.next.Load() == next.at {
+		err = &gapError{time.Unix(0, last)} // it was too late for the stream
+	}
+	return true, err
+}
+
+func (f *logFollow) copy(stream io.ReadCloser, to io.Writer) error {
+	_, err := io.Copy(to, stream)
+	return errors.Join(err, stream.Close())
 }
 
 // fatal tells errors that another attempt would not change.

@@ -8,20 +8,18 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"sync/atomic"
 )
 
 // shells are the programs that understand the trailer's script.
 var shells = []string{"sh", "bash", "ash", "dash", "ksh", "zsh"}
 
-// A trailer is what a wrapped command writes after its output: a mark that no
-// output holds by chance, and the command's exit status. Its arrival proves that
-// all output before it has arrived too.
+// A trailer is what a wrapped command writes after its output, on both streams: a
+// mark that no output holds by chance, and the command's exit status. Its arrival
+// proves that all output before it has arrived too.
 type trailer struct {
 	expected bool
-	seen     bool
-	status   int
 	mark     []byte
-	passed   int64 // bytes of output
 }
 
 // End of the trailer, after the status.
@@ -44,24 +42,30 @@ func (t *trailer) command(command []string) []string {
 	if !t.expected {
 		return command
 	}
-	script := fmt.Sprintf(`"$@"; set -- $?; printf '\036%s%%d\036' "$1"; exit "$1"`, t.mark[1:])
+	say := fmt.Sprintf(`printf '\036%s%%d\036' "$1"`, t.mark[1:])
+	script := fmt.Sprintf(`"$@"; set -- $?; %s; %s >&2; exit "$1"`, say, say)
 	return append([]string{command[0], "-c", script, command[0]}, command...)
 }
 
-// filter returns a writer that takes the trailer out of the output.
-func (t *trailer) filter(w io.Writer) io.Writer {
+// filter returns a writer that takes the trailer out of one stream.
+func (t *trailer) filter(w io.Writer) *trailerFilter {
 	return &trailerFilter{trailer: t, w: w}
 }
 
+// A trailerFilter is a writer for one stream. But for seen, what it knows may be
+// read when the stream is closed.
 type trailerFilter struct {
 	*trailer
-	w    io.Writer
-	held []byte // what may be the start of the trailer
+	w      io.Writer
+	held   []byte // what may be the start of the trailer
+	seen   atomic.Bool
+	status int
+	passed int64 // bytes of output
 }
 
 func (f *trailerFilter) Write(b []byte) (int, error) {
 	n := len(b)
-	if !f.expected || f.seen {
+	if !f.expected || f.seen.Load() {
 		return n, f.pass(b)
 	}
 	if len(f.held) > 0 {
@@ -103,7 +107,8 @@ func (f *trailerFilter) take(b []byte) error {
 			if err != nil {
 				return fmt.Errorf("exit status of the command: %w", err)
 			}
-			f.seen, f.status = true, status
+			f.status = status
+			f.seen.Store(true)
 			return f.pass(b[end+1:])
 		}
 	}

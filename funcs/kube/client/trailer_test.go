@@ -15,11 +15,12 @@ import (
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
-// feed passes text through the filter in pieces, and returns the output.
-func feed(t testing.TB, tr *trailer, text string, size int) string {
+// feed passes text through a filter in pieces, and returns the filter and the output.
+func feed(t testing.TB, tr *trailer, text string, size int) (*trailerFilter, string) {
 	t.Helper()
 	var out bytes.Buffer
-	w := seal(tr.filter(&out))
+	f := tr.filter(&out)
+	w := seal(f)
 	for piece := range slices.Chunk([]byte(text), size) {
 		if _, err := w.Write(piece); err != nil {
 			t.Fatal(err)
@@ -28,7 +29,7 @@ func feed(t testing.TB, tr *trailer, text string, size int) string {
 	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
-	return out.String()
+	return f, out.String()
 }
 
 func TestTrailer(t *testing.T) {
@@ -50,9 +51,9 @@ func TestTrailer(t *testing.T) {
 			for size := 1; size < 80; size++ {
 				tr := newTrailer([]string{"sh"})
 				fill := strings.NewReplacer("%s", string(tr.mark))
-				out := feed(t, tr, fill.Replace(c.text), size)
-				if out != fill.Replace(c.out) || tr.seen != c.seen || tr.status != c.status {
-					t.Fatalf("in pieces of %d: %q, seen %v, status %d", size, out, tr.seen, tr.status)
+				f, out := feed(t, tr, fill.Replace(c.text), size)
+				if out != fill.Replace(c.out) || f.seen.Load() != c.seen || f.status != c.status {
+					t.Fatalf("in pieces of %d: %q, seen %v, status %d", size, out, f.seen.Load(), f.status)
 				}
 			}
 		})
@@ -76,26 +77,31 @@ func TestTrailerCommand(t *testing.T) {
 			continue
 		}
 		for name, c := range map[string]struct {
-			command []string
-			out     string
-			status  int
+			command  []string
+			out, err string
+			status   int
 		}{
-			"script":    {[]string{shell, "-c", "echo a 'b  c'"}, "a b  c\n", 0},
-			"arguments": {[]string{shell, "-c", `printf '%s|' "$0" "$@"`, "zero", "one  two", "*", ""}, "zero|one  two|*||", 0},
-			"options":   {[]string{shell, "-e", "-c", "false; echo never"}, "", 1},
-			"status":    {[]string{shell, "-c", "echo x; exit 42"}, "x\n", 42},
-			"signal":    {[]string{shell, "-c", "kill -9 $$"}, "", 137},
+			"script":    {[]string{shell, "-c", "echo a 'b  c'; echo oops >&2"}, "a b  c\n", "oops\n", 0},
+			"arguments": {[]string{shell, "-c", `printf '%s|' "$0" "$@"`, "zero", "one  two", "*", ""}, "zero|one  two|*||", "", 0},
+			"options":   {[]string{shell, "-e", "-c", "false; echo never"}, "", "", 1},
+			"status":    {[]string{shell, "-c", "echo x; exit 42"}, "x\n", "", 42},
+			"no stderr": {[]string{shell, "-c", "exec 2>&-; echo x"}, "x\n", "", 0},
 		} {
 			t.Run(shell+" "+name, func(t *testing.T) {
 				tr := newTrailer(c.command)
 				command := tr.command(c.command)
-				raw, err := exec.Command(command[0], command[1:]...).Output()
+				var stdout, stderr bytes.Buffer
+				shell := exec.Command(command[0], command[1:]...)
+				shell.Stdout, shell.Stderr = &stdout, &stderr
+				err := shell.Run()
 				var exit *exec.ExitError
 				if err != nil && !errors.As(err, &exit) {
 					t.Fatal(err)
 				}
-				if out := feed(t, tr, string(raw), 1000); out != c.out || !tr.seen || tr.status != c.status {
-					t.Errorf("output %q, seen %v, status %d", out, tr.seen, tr.status)
+				for _, s := range []struct{ raw, want string }{{stdout.String(), c.out}, {stderr.String(), c.err}} {
+					if f, got := feed(t, tr, s.raw, 1000); got != s.want || !f.seen.Load() || f.status != c.status {
+						t.Errorf("output %q, want %q, seen %v, status %d", got, s.want, f.seen.Load(), f.status)
+					}
 				}
 				if own := exit != nil && exit.ExitCode() == c.status || exit == nil && c.status == 0; !own {
 					t.Errorf("the shell itself ended with %v", err)
@@ -110,7 +116,7 @@ func TestTrailerOtherPrograms(t *testing.T) {
 	if tr.expected || !slices.Equal(tr.command([]string{"pg_dump"}), []string{"pg_dump"}) {
 		t.Error("a program that is no shell was wrapped")
 	}
-	if out := feed(t, tr, "a\x1erescue", 2); out != "a\x1erescue" {
+	if _, out := feed(t, tr, "a\x1erescue", 2); out != "a\x1erescue" {
 		t.Errorf("output %q", out)
 	}
 }
@@ -118,26 +124,34 @@ func TestTrailerOtherPrograms(t *testing.T) {
 func TestOutcome(t *testing.T) {
 	exit3 := utilexec.CodeExitError{Err: errors.New("exit 3"), Code: 3}
 	reset := errors.New("connection reset")
-	done := func(status int) *trailer { return &trailer{expected: true, seen: true, status: status} }
+	cut := func(expected bool, passed int64) *trailerFilter {
+		return &trailerFilter{trailer: &trailer{expected: expected}, passed: passed}
+	}
+	done := func(status int) *trailerFilter {
+		f := cut(true, 0)
+		f.status = status
+		f.seen.Store(true)
+		return f
+	}
 	var tail kube.Tail
 	tail.Add("no such table")
 	for name, c := range map[string]struct {
 		err  error
-		t    *trailer
+		out  *trailerFilter
 		want string // "" for success
 	}{
 		"success":                           {nil, done(0), ""},
 		"failure":                           {exit3, done(3), "command ended with status 3; the end of its error output:\nno such table"},
 		"failure that the transport forgot": {nil, done(3), "command ended with status 3"},
 		"connection lost after the end":     {reset, done(0), ""},
-		"connection lost before the end":    {reset, &trailer{expected: true}, "exec: connection reset"},
-		"success, but the end is missing":   {nil, &trailer{expected: true, passed: 9}, "9 bytes of its output arrived"},
-		"killed with its container":         {exit3, &trailer{expected: true}, "status 3"},
-		"no shell, success":                 {nil, &trailer{}, ""},
-		"no shell, failure":                 {exit3, &trailer{}, "status 3"},
+		"connection lost before the end":    {reset, cut(true, 0), "exec: connection reset"},
+		"success, but the end is missing":   {nil, cut(true, 9), "9 bytes of its output arrived"},
+		"killed with its container":         {exit3, cut(true, 0), "status 3"},
+		"no shell, success":                 {nil, cut(false, 0), ""},
+		"no shell, failure":                 {exit3, cut(false, 0), "status 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := outcome(c.err, c.t, &tail)
+			err := outcome(c.err, c.out, &tail)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v", err)
 			}
@@ -168,9 +182,9 @@ func FuzzTrailer(f *testing.F) {
 	f.Add("output\n\x1erescue", uint8(0), uint8(3))
 	f.Fuzz(func(t *testing.T, text string, status, size uint8) {
 		tr := newTrailer([]string{"sh"})
-		out := feed(t, tr, text+string(tr.mark)+fmt.Sprint(status)+"\x1e", int(size)+1)
-		if out != text || !tr.seen || tr.status != int(status) {
-			t.Fatalf("output %q of %q, seen %v, status %d", out, text, tr.seen, tr.status)
+		trail, out := feed(t, tr, text+string(tr.mark)+fmt.Sprint(status)+"\x1e", int(size)+1)
+		if out != text || !trail.seen.Load() || trail.status != int(status) {
+			t.Fatalf("output %q of %q, seen %v, status %d", out, text, trail.seen.Load(), trail.status)
 		}
 	})
 }
