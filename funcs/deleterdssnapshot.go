@@ -1,0 +1,26 @@
+package funcs
+
+import "context"
+
+type deleteRDSSnapshotArgs struct {
+	awsArgs
+	SnapshotID string `json:"snapshotID"`
+	DBEngine   string `json:"dbEngine"`
+}
+
+// DeleteRDSSnapshot deletes a snapshot of an RDS instance or an Aurora cluster, and
+// waits until it is gone. One that is not there is fine.
+func DeleteRDSSnapshot() Func {
+	return fn[deleteRDSSnapshotArgs]{name: "DeleteRDSSnapshot", exec: deleteRDSSnapshot}
+}
+
+func deleteRDSSnapshot(ctx context.Context, env *Env, a deleteRDSSnapshotArgs) (Output, error) {
+	if err := notEmpty("snapshotID", a.SnapshotID); err != nil {
+		return nil, err
+	}
+	c, err := env.rds(ctx, a.awsArgs)
+	if err != nil {
+		return nil, err
+	}
+	return Output{}, c.DeleteSnapshot(ctx, c.For(a.DBEngine), a.SnapshotID)
+}

@@ -1,0 +1,278 @@
+package rds
+
+import (
+	"context"
+	"strings"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/rescuecue/rescue/funcs/aws/awsaccess"
+)
+
+// instances are the Kind of everything that is not Aurora.
+type instances struct{ *Client }
+
+func (instances) noun() string { return "DB instance" }
+
+func (c instances) find(ctx context.Context, id string) (*Database, error) {
+	out, err := c.API.DescribeDBInstances(ctx, &sdk.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
+	if awsaccess.NotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, c.Account.Explain(err, "look for DB instance %s", id)
+	}
+	if len(out.DBInstances) == 0 {
+		return nil, nil
+	}
+	return instance(&out.DBInstances[0]), nil
+}
+
+func (c instances) findResource(ctx context.Context, resource string) (*Database, error) {
+	out, err := c.API.DescribeDBInstances(ctx, byInstanceResource(resource))
+	if err != nil {
+		return nil, c.Account.Explain(err, "look for DB instance %s", resource)
+	}
+	if len(out.DBInstances) == 0 {
+		return nil, nil
+	}
+	return instance(&out.DBInstances[0]), nil
+}
+
+func byInstanceResource(resource string) *sdk.DescribeDBInstancesInput {
+	return &sdk.DescribeDBInstancesInput{Filters: []types.Filter{{Name: new("dbi-resource-id"), Values: []string{resource}}}}
+}
+
+func instance(i *types.DBInstance) *Database {
+	db := &Database{
+		ID: text(i.DBInstanceIdentifier), Resource: text(i.DbiResourceId), ARN: text(i.DBInstanceArn),
+		Status: text(i.DBInstanceStatus), Engine: text(i.Engine), MasterUser: text(i.MasterUsername), Tags: tagMap(i.TagList),
+		SecurityGroups: groups(i.VpcSecurityGroups),
+		settings:       i,
+	}
+	if i.DBSubnetGroup != nil {
+		db.SubnetGroup = text(i.DBSubnetGroup.DBSubnetGroupName)
+	}
+	if i.Endpoint != nil {
+		db.Endpoint, db.Port = text(i.Endpoint.Address), value(i.Endpoint.Port)
+	}
+	db.AllocatedGiB, db.Protected = value(i.AllocatedStorage), value(i.DeletionProtection)
+	return db
+}
+
+func groups(all []types.VpcSecurityGroupMembership) []string {
+	var ids []string
+	for _, g := range all {
+		ids = append(ids, text(g.VpcSecurityGroupId))
+	}
+	return ids
+}
+
+// value is the value of a field that RDS may leave out.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// optional leaves an empty field out.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (c instances) restore(ctx context.Context, p copyPlan) error {
+	in := &sdk.RestoreDBInstanceFromDBSnapshotInput{
+		DBInstanceIdentifier: &p.id,
+		DBSnapshotIdentifier: &p.snapshot.ID,
+		DBSubnetGroupName:    optional(p.subnetGroup),
+		VpcSecurityGroupIds:  p.securityGroups,
+		Tags:                 tagList(p.tags),
+	}
+	if p.temporary {
+		in.MultiAZ, in.DeletionProtection, in.BackupRetentionPeriod = new(false), new(false), new(int32(0))
+	}
+	if p.source != nil {
+		in.PubliclyAccessible = p.source.settings.(*types.DBInstance).PubliclyAccessible
+	}
+	if p.model != nil {
+		like(in, p.model.settings.(*types.DBInstance), p.snapshot)
+	}
+	_, err := c.API.RestoreDBInstanceFromDBSnapshot(ctx, in)
+	return c.Account.Explain(err, "restore DB snapshot %s to a new instance %s", p.snapshot.ID, p.id)
+}
+
+// like takes over what RDS would otherwise set to defaults. What the snapshot itself
+// holds, such as storage and encryption, is left to it. Settings that depend on the
+// engine are taken from an instance of the same engine only.
+func like(in *sdk.RestoreDBInstanceFromDBSnapshotInput, m *types.DBInstance, s *Snapshot) {
+	in.Port, in.PubliclyAccessible, in.MultiAZ = m.DbInstancePort, m.PubliclyAccessible, m.MultiAZ
+	if in.Port == nil || *in.Port == 0 {
+		in.Port = nil
+		if m.Endpoint != nil {
+			in.Port = m.Endpoint.Port
+		}
+	}
+	in.DeletionProtection, in.CopyTagsToSnapshot = m.DeletionProtection, m.CopyTagsToSnapshot
+	in.AutoMinorVersionUpgrade, in.NetworkType = m.AutoMinorVersionUpgrade, m.NetworkType
+	in.BackupRetentionPeriod, in.PreferredBackupWindow = m.BackupRetentionPeriod, m.PreferredBackupWindow
+	if text(m.Engine) != s.Engine {
+		return
+	}
+	in.DBInstanceClass, in.EnableIAMDatabaseAuthentication = m.DBInstanceClass, m.IAMDatabaseAuthenticationEnabled
+	in.EnableCloudwatchLogsExports = m.EnabledCloudwatchLogsExports
+	if family(text(m.EngineVersion)) == family(s.EngineVersion) && len(m.DBParameterGroups) > 0 {
+		in.DBParameterGroupName = m.DBParameterGroups[0].DBParameterGroupName
+	}
+}
+
+// family is the part of a version that parameter groups belong to: 15 of 15.4, and 8.0
+// of 8.0.35.
+func family(version string) string {
+	major, rest, _ := strings.Cut(version, ".")
+	if len(major) > 1 {
+		return major
+	}
+	minor, _, _ := strings.Cut(rest, ".")
+	return major + "." + minor
+}
+
+// complete waits for the instance. It needs nothing beyond itself.
+func (c instances) complete(ctx context.Context, p copyPlan) error { return c.waitAvailable(ctx, p.id) }
+
+func (c instances) rename(ctx context.Context, from, to string) error {
+	_, err := c.API.ModifyDBInstance(ctx, &sdk.ModifyDBInstanceInput{
+		DBInstanceIdentifier: &from, NewDBInstanceIdentifier: &to, ApplyImmediately: new(true),
+	})
+	return c.Account.Explain(err, "rename DB instance %s to %s", from, to)
+}
+
+func (instances) settle(context.Context, *Database) error { return nil }
+
+func (c instances) remove(ctx context.Context, db *Database) error {
+	// An instance that was in use keeps its automated backups for as long as they were
+	// meant to be kept.
+	_, replaced := db.Tags[TagReplaced]
+	_, err := c.API.DeleteDBInstance(ctx, &sdk.DeleteDBInstanceInput{
+		DBInstanceIdentifier: &db.ID, SkipFinalSnapshot: new(true), DeleteAutomatedBackups: new(!replaced),
+	})
+	return c.Account.Explain(err, "delete DB instance %s", db.ID)
+}
+
+func (c instances) findSnapshot(ctx context.Context, id string) (*Snapshot, error) {
+	out, err := c.API.DescribeDBSnapshots(ctx, &sdk.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id})
+	if awsaccess.NotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, c.Account.Explain(err, "look for DB snapshot %s", id)
+	}
+	if len(out.DBSnapshots) == 0 {
+		return nil, nil
+	}
+	s := out.DBSnapshots[0]
+	return &Snapshot{
+		ID: text(s.DBSnapshotIdentifier), ARN: text(s.DBSnapshotArn), Status: text(s.Status), Of: text(s.DBInstanceIdentifier),
+		Engine: text(s.Engine), EngineVersion: text(s.EngineVersion), Tags: tagMap(s.TagList),
+	}, nil
+}
+
+func (c instances) createSnapshot(ctx context.Context, id, of string, tags map[string]string) error {
+	_, err := c.API.CreateDBSnapshot(ctx, &sdk.CreateDBSnapshotInput{
+		DBSnapshotIdentifier: &id, DBInstanceIdentifier: &of, Tags: tagList(tags),
+	})
+	return c.Account.Explain(err, "take snapshot %s of DB instance %s", id, of)
+}
+
+func (c instances) deleteSnapshot(ctx context.Context, id string) error {
+	_, err := c.API.DeleteDBSnapshot(ctx, &sdk.DeleteDBSnapshotInput{DBSnapshotIdentifier: &id})
+	if awsaccess.NotFound(err) {
+		return nil
+	}
+	return c.Account.Explain(err, "delete DB snapshot %s", id)
+}
+
+func (c instances) waitAvailable(ctx context.Context, id string) error {
+	in := &sdk.DescribeDBInstancesInput{DBInstanceIdentifier: &id}
+	return c.untilAvailable(ctx, in, &watch{what: "DB instance " + id, goal: "available", lateStart: true, ends: hopeless})
+}
+
+// waitRenamed looks by RDS's own ID, which shows the instance under either name.
+func (c instances) waitRenamed(ctx context.Context, resource, to string) error {
+	return c.untilAvailable(ctx, byInstanceResource(resource), &watch{what: "DB instance " + resource, goal: "named " + to, lateStart: true, named: to, ends: hopeless})
+}
+
+func (c instances) untilAvailable(ctx context.Context, in *sdk.DescribeDBInstancesInput, w *watch) error {
+	waiter := sdk.NewDBInstanceAvailableWaiter(c.API, func(o *sdk.DBInstanceAvailableWaiterOptions) {
+		c.pace(&o.MinDelay, &o.MaxDelay)
+		o.Retryable = watching(w, o.Retryable, lookAtInstance)
+	})
+	return c.explain(ctx, w, waiter.Wait(ctx, in, longestWait))
+}
+
+func (c instances) waitDeleted(ctx context.Context, id string) error {
+	w := &watch{what: "DB instance " + id, goal: "deleted"}
+	waiter := sdk.NewDBInstanceDeletedWaiter(c.API, func(o *sdk.DBInstanceDeletedWaiterOptions) {
+		c.pace(&o.MinDelay, &o.MaxDelay)
+		o.Retryable = watching(w, o.Retryable, lookAtInstance)
+	})
+	return c.explain(ctx, w, waiter.Wait(ctx, &sdk.DescribeDBInstancesInput{DBInstanceIdentifier: &id}, longestWait))
+}
+
+func lookAtInstance(out *sdk.DescribeDBInstancesOutput) look {
+	if len(out.DBInstances) == 0 {
+		return look{}
+	}
+	i := out.DBInstances[0]
+	return look{true, text(i.DBInstanceStatus), text(i.DBInstanceIdentifier)}
+}
+
+func (c instances) waitSnapshot(ctx context.Context, id string) error {
+	w := &watch{what: "DB snapshot " + id, goal: "available", lateStart: true, ends: hopeless}
+	waiter := sdk.NewDBSnapshotAvailableWaiter(c.API, func(o *sdk.DBSnapshotAvailableWaiterOptions) {
+		c.pace(&o.MinDelay, &o.MaxDelay)
+		o.Retryable = watching(w, o.Retryable, lookAtSnapshot)
+	})
+	return c.explain(ctx, w, waiter.Wait(ctx, &sdk.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id}, longestWait))
+}
+
+func (c instances) waitSnapshotDeleted(ctx context.Context, id string) error {
+	w := &watch{what: "DB snapshot " + id, goal: "deleted"}
+	waiter := sdk.NewDBSnapshotDeletedWaiter(c.API, func(o *sdk.DBSnapshotDeletedWaiterOptions) {
+		c.pace(&o.MinDelay, &o.MaxDelay)
+		o.Retryable = watching(w, o.Retryable, lookAtSnapshot)
+	})
+	return c.explain(ctx, w, waiter.Wait(ctx, &sdk.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id}, longestWait))
+}
+
+func lookAtSnapshot(out *sdk.DescribeDBSnapshotsOutput) look {
+	if len(out.DBSnapshots) == 0 {
+		return look{}
+	}
+	s := out.DBSnapshots[0]
+	return look{true, text(s.Status), text(s.DBSnapshotIdentifier)}
+}
+
+// isWrongState tells whether RDS refused a request because of what the database is
+// doing at the moment.
+func isWrongState(err error) bool {
+	switch awsaccess.Code(err) {
+	case "InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidDBClusterStateFault",
+		"InvalidDBSnapshotState", "InvalidDBClusterSnapshotStateFault":
+		return true
+	}
+	return false
+}
+
+func alreadyExists(err error) bool {
+	switch awsaccess.Code(err) {
+	case "DBInstanceAlreadyExists", "DBClusterAlreadyExistsFault", "DBSnapshotAlreadyExists", "DBClusterSnapshotAlreadyExistsFault":
+		return true
+	}
+	return false
+}
