@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -11,15 +10,12 @@ import (
 	"github.com/rescuecue/rescue/interp/run"
 )
 
-// artifactsIn reads the artifacts that an action starts from.
-func artifactsIn(f *runFlags, journals string) (map[string]compat.Artifact, error) {
-	switch {
-	case f.artifacts != "":
-		return readArtifacts(f.artifacts)
-	case f.from != "":
-		return artifactsOfRun(journals, f.from)
+// givenArtifacts reads the artifacts that an action starts from.
+func (f *runFlags) givenArtifacts() (map[string]compat.Artifact, error) {
+	if f.artifacts == "" {
+		return nil, nil
 	}
-	return nil, nil
+	return readArtifacts(f.artifacts)
 }
 
 // readArtifacts accepts the result of a run, an ActionSet with its status, and a
@@ -29,7 +25,7 @@ func readArtifacts(path string) (map[string]compat.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	if json.Valid(src) {
+	if json.Valid(src) && !isActionSet(src) {
 		return artifactsOfJSON(path, src)
 	}
 	docs, err := compat.Parse(path, src)
@@ -54,9 +50,13 @@ func artifactsOfJSON(path string, src []byte) (map[string]compat.Artifact, error
 		FormatVersion string                     `json:"formatVersion"`
 		State         run.State                  `json:"state"`
 		Artifacts     map[string]compat.Artifact `json:"artifacts"`
+		Actions       []json.RawMessage          `json:"actions"`
 	}
 	if err := json.Unmarshal(src, &doc); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(doc.Actions) > 0 {
+		return nil, fmt.Errorf("%s: that ran %d actions: name the run of one with --from", path, len(doc.Actions))
 	}
 	if doc.FormatVersion != "" {
 		if doc.State != run.Complete {
@@ -81,19 +81,4 @@ func artifactsOfActionSet(path string, set *compat.ActionSet) (map[string]compat
 		return nil, fmt.Errorf("%s: the ActionSet has %d actions; artifacts are taken from one with a single action", path, len(set.Status.Actions))
 	}
 	return set.Status.Actions[0].Artifacts, nil
-}
-
-func artifactsOfRun(journals, id string) (map[string]compat.Artifact, error) {
-	events, err := run.ReadJournal(journals, id)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("no run %q in %s", id, journals)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := run.Summarize(events)
-	if s.State != run.Complete {
-		return nil, fmt.Errorf("run %s is %s: only a complete one has artifacts", id, s.State)
-	}
-	return s.Artifacts, nil
 }

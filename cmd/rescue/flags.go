@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +15,8 @@ import (
 // runFlags are the flags of `rescue run`.
 type runFlags struct {
 	blueprint string
-	actionSet string
+	// actionSet is a file, clusterSet one of the cluster.
+	actionSet, clusterSet string
 
 	statefulSet, deployment, deploymentConfig, pvc, namespace, object string
 
@@ -25,17 +28,23 @@ type runFlags struct {
 	artifacts  string
 	from       string
 
-	session  sessionFlags
+	sessionFlags
 	output   string
+	events   bool
 	dryRun   bool
 	noVet    bool
+	unsafe   bool
 	parallel int
 	timeout  time.Duration
+
+	// given tells whether the user has set the flag of that name.
+	given func(name string) bool
 }
 
 func (f *runFlags) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.blueprint, "blueprint", "b", "", "`FILE` or folder of the blueprint, CUE or YAML; - reads standard input")
-	fs.StringVarP(&f.actionSet, "file", "f", "", "ActionSet `FILE` that says what to run, instead of ACTION and the flags below")
+	fs.StringVarP(&f.blueprint, "blueprint", "b", "", "`FILE` or folder of the blueprint, CUE or YAML; - reads standard input; or a Blueprint [NAMESPACE/]NAME of the cluster")
+	fs.StringVarP(&f.actionSet, "file", "f", "", "`FILE` with an ActionSet that says what to run, instead of ACTION and the flags below")
+	fs.StringVar(&f.clusterSet, "actionset", "", "like -f, an ActionSet `[NAMESPACE/]NAME` of the cluster")
 	fs.StringVar(&f.statefulSet, "statefulset", "", "work on the StatefulSet `NAMESPACE/NAME`")
 	fs.StringVar(&f.deployment, "deployment", "", "work on the Deployment `NAMESPACE/NAME`")
 	fs.StringVar(&f.deploymentConfig, "deploymentconfig", "", "work on the DeploymentConfig `NAMESPACE/NAME`")
@@ -48,13 +57,54 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.configMaps, "config-map", nil, "give the action a ConfigMap, `KEY=NAMESPACE/NAME`; may be repeated")
 	fs.StringArrayVar(&f.options, "option", nil, "give the action an option, `KEY=VALUE`; may be repeated")
 	fs.StringVar(&f.artifacts, "artifacts", "", "`FILE` with the artifacts to restore from: what run -o json printed, or an ActionSet with its status")
-	fs.StringVar(&f.from, "from", "", "take the artifacts of an earlier `RUN`")
-	fs.StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the result: text or json")
+	fs.StringVar(&f.from, "from", "", "go on from an earlier `RUN`: on its object, with its artifacts, blueprint, profile, Secrets, ConfigMaps and options, unless flags say otherwise; or from a complete ActionSet, a file or [NAMESPACE/]NAME of the cluster")
+	fs.StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the result: text, json, or yaml for an ActionSet with its status")
+	fs.BoolVar(&f.events, "events", false, "with -o json: print what happens as it does, one JSON document a line, the result as the last")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "check everything and show what would run, without running it")
 	fs.BoolVar(&f.noVet, "no-vet", false, "run even though vet finds errors in the blueprint")
-	fs.IntVar(&f.parallel, "parallel", 0, "run at most `N` phases at once; 0 is no limit")
+	fs.BoolVar(&f.unsafe, "allow-unsafe-templates", false, "let templates read this program's environment and ask the network: env, expandenv, getHostByName")
+	fs.IntVar(&f.parallel, "parallel", 0, "run at most `N` phases of an action at once; 0 is no limit")
 	fs.DurationVar(&f.timeout, "timeout", 0, "cancel the run after this `DURATION`; 0 is no limit")
-	f.session.register(fs)
+	f.sessionFlags.register(fs)
+	f.given = fs.Changed
+}
+
+// check refuses flags that contradict each other or themselves.
+func (f *runFlags) check(fs *pflag.FlagSet, args []string) error {
+	set := f.actionSet != "" || f.clusterSet != ""
+	switch {
+	case !slices.Contains([]string{"text", "json", "yaml"}, f.output):
+		return usage("--output: expected text, json or yaml, found %q", f.output)
+	case f.events && (f.output != "json" || f.dryRun):
+		return usage("--events is for runs with -o json")
+	case f.output == "yaml" && f.dryRun:
+		return usage("-o yaml prints what was run: with --dry-run use text or json")
+	case f.parallel < 0:
+		return usage("--parallel: expected 0 or more, found %d", f.parallel)
+	case f.artifacts != "" && f.from != "":
+		return usage("--artifacts and --from both say where artifacts come from: give one")
+	case f.actionSet != "" && f.clusterSet != "":
+		return usage("-f and --actionset both say what to run: give one")
+	case !set && f.blueprint == "" && f.from == "":
+		return usage("which blueprint? give it with -b FILE")
+	case !set && len(args) == 0:
+		return usage("which action? for example: rescue run backup -b %s", cmp.Or(f.blueprint, "blueprint.cue"))
+	case !set:
+		if _, err := f.spec(args[0]); err != nil {
+			return usage("%w", err)
+		}
+		return nil
+	case len(args) > 0:
+		return usage("the ActionSet says which action to run: leave out %q", args[0])
+	}
+	for _, name := range []string{
+		"statefulset", "deployment", "deploymentconfig", "pvc", "namespace", "object", "secret", "config-map", "option", "artifacts", "from",
+	} {
+		if fs.Changed(name) {
+			return usage("the ActionSet says that: leave out --%s", name)
+		}
+	}
+	return nil
 }
 
 // spec turns the flags into what an ActionSet would say.

@@ -10,6 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/rescuecue/rescue/interp"
 	"github.com/rescuecue/rescue/interp/run"
 )
@@ -21,11 +23,88 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// writeResult prints what came of a run.
-func writeResult(w io.Writer, format string, r *run.Result) error {
-	if format == "json" {
-		return writeJSON(w, r)
+// writeResults prints what came of the actions.
+func (c *call) writeResults(req *request, tasks []*task) error {
+	w := c.streams.Stdout
+	switch {
+	case c.output == "yaml":
+		set, err := actionSetOf(req, tasks)
+		if err != nil {
+			return err
+		}
+		return writeYAML(w, set)
+	case c.events && len(tasks) == 1:
+		return c.eventLines.end(tasks[0].result)
+	case c.events:
+		return c.eventLines.end(together(req, tasks))
+	case c.output == "json" && len(tasks) == 1:
+		return writeJSON(w, tasks[0].result)
+	case c.output == "json":
+		return writeJSON(w, together(req, tasks))
 	}
+	for _, t := range tasks {
+		if err := writeResult(w, t.result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setResult is the document of a call that ran several actions.
+type setResult struct {
+	FormatVersion string `json:"formatVersion"`
+	// ActionSet that asked for them: a file, or NAMESPACE/NAME.
+	ActionSet string        `json:"actionSet,omitempty"`
+	State     run.State     `json:"state"`
+	Started   time.Time     `json:"started"`
+	Ended     time.Time     `json:"ended"`
+	Actions   []*run.Result `json:"actions"`
+	// Errors of all actions, with the action before each.
+	Errors []string `json:"errors"`
+}
+
+// together sums up: what was cancelled is cancelled as a whole, then what failed failed.
+func together(req *request, tasks []*task) setResult {
+	sum := setResult{FormatVersion: run.FormatVersion, ActionSet: req.source, State: run.Complete, Errors: []string{}}
+	for _, t := range tasks {
+		r := t.result
+		sum.Actions = append(sum.Actions, r)
+		if sum.Started.IsZero() || r.Started.Before(sum.Started) {
+			sum.Started = r.Started
+		}
+		if r.Ended.After(sum.Ended) {
+			sum.Ended = r.Ended
+		}
+		if r.State != run.Complete && sum.State != run.Cancelled {
+			sum.State = r.State
+		}
+		for _, message := range r.Errors {
+			sum.Errors = append(sum.Errors, t.title+": "+message)
+		}
+	}
+	return sum
+}
+
+func writeYAML(w io.Writer, v any) error {
+	src, err := yaml.Marshal(v)
+	if err == nil {
+		_, err = w.Write(src)
+	}
+	return err
+}
+
+// asMap is v as its JSON says.
+func asMap(v any) (map[string]any, error) {
+	src, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	return m, json.Unmarshal(src, &m)
+}
+
+// writeResult prints what came of a run, for people.
+func writeResult(w io.Writer, r *run.Result) error {
 	fmt.Fprintf(w, "%s of %s: %s (run %s)\n", r.Action, r.Blueprint, r.State, r.Run)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range r.Phases {
@@ -76,8 +155,34 @@ type plannedPhase struct {
 	After []string `json:"after"`
 }
 
-// writePlan prints what a run would do.
-func writePlan(w io.Writer, format string, p *interp.Plan) error {
+// showPlans prints what would run.
+func (c *call) showPlans(tasks []*task) error {
+	var docs []planned
+	for _, t := range tasks {
+		docs = append(docs, planOf(t.opts.Plan))
+	}
+	return cannot(writePlans(c.streams.Stdout, c.output, docs))
+}
+
+func writePlans(w io.Writer, format string, docs []planned) error {
+	switch {
+	case format == "json" && len(docs) == 1:
+		return writeJSON(w, docs[0])
+	case format == "json":
+		return writeJSON(w, struct {
+			FormatVersion string    `json:"formatVersion"`
+			Actions       []planned `json:"actions"`
+		}{run.FormatVersion, docs})
+	}
+	for _, doc := range docs {
+		if err := writePlan(w, doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func planOf(p *interp.Plan) planned {
 	doc := planned{FormatVersion: run.FormatVersion, Blueprint: p.Blueprint, Action: p.Action, Phases: []plannedPhase{}}
 	for _, ph := range p.Phases {
 		doc.Phases = append(doc.Phases, plannedPhase{ph.Title(), ph.Func, append([]string{}, ph.After...)})
@@ -85,10 +190,11 @@ func writePlan(w io.Writer, format string, p *interp.Plan) error {
 	if p.Defer != nil {
 		doc.DeferPhase = &plannedPhase{Name: p.Defer.Title(), Func: p.Defer.Func, After: []string{}}
 	}
-	if format == "json" {
-		return writeJSON(w, doc)
-	}
-	fmt.Fprintf(w, "%s of %s would run:\n", p.Action, p.Blueprint)
+	return doc
+}
+
+func writePlan(w io.Writer, doc planned) error {
+	fmt.Fprintf(w, "%s of %s would run:\n", doc.Action, doc.Blueprint)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, ph := range doc.Phases {
 		fmt.Fprintf(t, "  %s\t%s\tafter %s\n", ph.Name, ph.Func, orNothing(ph.After))

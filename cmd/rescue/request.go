@@ -1,0 +1,193 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/rescuecue/rescue/compat"
+)
+
+// A request is what one call asks for, whether flags or an ActionSet said it.
+type request struct {
+	actions []compat.ActionSpec
+	// blueprint says where the blueprints are, as -b does; it may be empty. choose says
+	// that an action's blueprint is the one there of its name.
+	blueprint string
+	choose    bool
+	// set is the ActionSet that was given, as its author wrote it: nil without one.
+	set map[string]any
+	// source is what messages and the journal call it.
+	source string
+	// namespace of the ActionSet, which is that of its Blueprints.
+	namespace string
+}
+
+// request reads what to run.
+func (c *call) request(ctx context.Context, args []string) (*request, error) {
+	switch {
+	case c.actionSet != "":
+		return c.requestOfFile()
+	case c.clusterSet != "":
+		return c.requestOfCluster(ctx)
+	}
+	spec, err := c.spec(args[0])
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	if c.from != "" {
+		return c.requestFrom(ctx, spec)
+	}
+	spec.Artifacts, err = c.givenArtifacts()
+	return &request{actions: []compat.ActionSpec{spec}, blueprint: c.blueprint}, cannot(err)
+}
+
+// requestOfFile reads the one ActionSet of a file.
+func (c *call) requestOfFile() (*request, error) {
+	doc, set, err := actionSetOfFile(c.actionSet)
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		return nil, cannot(err)
+	}
+	if err != nil {
+		return nil, failed(err)
+	}
+	req := requestOf(set)
+	req.set, _ = doc.Root.Any().(map[string]any)
+	req.source, req.blueprint = c.actionSet, c.blueprint
+	if req.blueprint == "" && hasBlueprints(c.actionSet, req.actions) {
+		req.blueprint = c.actionSet
+	}
+	return req, nil
+}
+
+// requestOf takes all actions of an ActionSet.
+func requestOf(set *compat.ActionSet) *request {
+	req := &request{choose: true, namespace: set.Metadata.Namespace}
+	for _, a := range set.Spec.Actions {
+		req.actions = append(req.actions, withJob(a, set.Metadata.Labels))
+	}
+	return req
+}
+
+func actionSetOfFile(path string) (*compat.Document, *compat.ActionSet, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	docs, err := compat.Parse(path, src)
+	if err != nil {
+		return nil, nil, err
+	}
+	var found *compat.Document
+	for _, doc := range docs {
+		if doc.Kind != compat.KindActionSet {
+			continue
+		}
+		if found != nil {
+			return nil, nil, fmt.Errorf("%s: several ActionSets: run them one by one", path)
+		}
+		found = doc
+	}
+	if found == nil {
+		return nil, nil, fmt.Errorf("%s: expected an ActionSet", path)
+	}
+	set, err := compat.ReadActionSet(found)
+	return found, set, err
+}
+
+// hasBlueprints tells whether the file has the blueprint of one of the actions.
+func hasBlueprints(path string, actions []compat.ActionSpec) bool {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	// The file has been read without an error before.
+	docs, _ := compat.Parse(path, src)
+	for _, doc := range docs {
+		name, _ := doc.Root.Get("metadata").Get("name").Text()
+		for _, a := range actions {
+			if doc.Kind == compat.KindBlueprint && name == a.Blueprint {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var (
+	actionSets = schema.GroupVersionResource{Group: "cr.kanister.io", Version: "v1alpha1", Resource: "actionsets"}
+	blueprints = schema.GroupVersionResource{Group: "cr.kanister.io", Version: "v1alpha1", Resource: "blueprints"}
+)
+
+// requestOfCluster reads an ActionSet of the cluster. It is only read: what became of
+// it stands in the result, and in the journal.
+func (c *call) requestOfCluster(ctx context.Context) (*request, error) {
+	object, err := c.resource(ctx, actionSets, c.clusterSet, "")
+	if err != nil {
+		return nil, err
+	}
+	set, err := compat.ActionSetFromObject(object)
+	if err != nil {
+		return nil, failed(fmt.Errorf("ActionSet %s: %w", c.clusterSet, err))
+	}
+	req := requestOf(set)
+	req.set, req.blueprint = object, c.blueprint
+	req.source = set.Metadata.Namespace + "/" + set.Metadata.Name
+	return req, nil
+}
+
+// resource reads one of Kanister's resources, [NAMESPACE/]NAME. Without a namespace it
+// is the given one, or else that of the session.
+func (c *call) resource(ctx context.Context, gvr schema.GroupVersionResource, ref, namespace string) (map[string]any, error) {
+	s, err := c.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ns, name := splitName(ref, cmp.Or(namespace, s.env.Namespace))
+	object, err := s.env.Dynamic.Resource(gvr).Namespace(ns).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, cannot(fmt.Errorf("read %s %s/%s of the cluster: %w", gvr.Resource, ns, name, err))
+	}
+	object.SetManagedFields(nil)
+	return object.Object, nil
+}
+
+// withJob hands the ActionSet's label of its job on to the pods, by which people find
+// them. Where the action asks for another, that one stays.
+func withJob(spec compat.ActionSpec, labels map[string]string) compat.ActionSpec {
+	if id := labels[compat.JobLabel]; id != "" && spec.PodLabels[compat.JobLabel] == "" {
+		spec.PodLabels = maps.Clone(spec.PodLabels)
+		if spec.PodLabels == nil {
+			spec.PodLabels = map[string]string{}
+		}
+		spec.PodLabels[compat.JobLabel] = id
+	}
+	return spec
+}
+
+// asked is what the journal keeps of how a run was asked for.
+type asked struct {
+	// ActionSet that the action is from: a file, or NAMESPACE/NAME.
+	ActionSet string `json:"actionSet,omitempty"`
+	// BlueprintFile is where the blueprint is, as -b takes it.
+	BlueprintFile    string            `json:"blueprintFile"`
+	Profile          string            `json:"profile,omitempty"`
+	RepositoryServer string            `json:"repositoryServer,omitempty"`
+	Session          sessionFlags      `json:"session"`
+	Action           compat.ActionSpec `json:"action"`
+}
+
+func (c *call) askedFor(req *request, t *task) (json.RawMessage, error) {
+	return json.Marshal(asked{
+		ActionSet: absolute(req.source), BlueprintFile: t.found, Profile: absolute(c.profile),
+		RepositoryServer: c.server, Session: c.sessionFlags, Action: t.spec,
+	})
+}
