@@ -16,21 +16,25 @@ import (
 	"github.com/rescuecue/rescue/funcs/store/cloudtest"
 )
 
-// thisHost is an address of this machine that pods reach, too: that of the S3 server.
+// thisHost is an address of this machine that pods reach, too: RESCUE_E2E_HOST, or that
+// of the S3 server if it is here.
 func thisHost(t *testing.T) string {
 	t.Helper()
-	u, err := url.Parse(os.Getenv("RESCUE_E2E_S3_ENDPOINT"))
-	if err != nil || u.Hostname() == "" {
-		t.Skip("no address of this machine that pods reach: set RESCUE_E2E_S3_ENDPOINT to a server on it")
+	host := os.Getenv("RESCUE_E2E_HOST")
+	if u, err := url.Parse(os.Getenv("RESCUE_E2E_S3_ENDPOINT")); host == "" && err == nil {
+		host = u.Hostname()
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(u.Hostname(), "0"))
+	if host == "" {
+		t.Skip("no address of this machine that pods reach: set RESCUE_E2E_HOST")
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
-		t.Skipf("the S3 server is on another machine, and pods cannot reach servers of the test: %v", err)
+		t.Skipf("%s is no address of this machine that pods reach: set RESCUE_E2E_HOST: %v", host, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
-	return u.Hostname()
+	return host
 }
 
 func TestLocationGCS(t *testing.T) {

@@ -3,11 +3,9 @@
 package e2e
 
 import (
-	"cmp"
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"sync"
 	"testing"
 )
@@ -23,22 +21,11 @@ type proxy struct {
 	conns map[net.Conn]bool
 }
 
-// newProxy listens on an address of this machine that pods can reach:
-// RESCUE_E2E_HOST, or the one from which this machine itself reaches the server.
+// newProxy returns one before the server, and its address for pods.
 func newProxy(t *testing.T, server *url.URL) (*proxy, string) {
 	t.Helper()
-	probe, err := net.Dial("tcp", server.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, _, err := net.SplitHostPort(probe.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := probe.Close(); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", ":0")
+	host := thisHost(t)
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +39,7 @@ func newProxy(t *testing.T, server *url.URL) (*proxy, string) {
 		p.close()
 		serving.Wait()
 	})
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p, net.JoinHostPort(cmp.Or(os.Getenv("RESCUE_E2E_HOST"), own), port)
+	return p, listener.Addr().String()
 }
 
 // serve goes on until the listener is closed. While the proxy is shut, it hangs up on
