@@ -129,7 +129,7 @@ func needed(b *testing.B, name string) string {
 	b.Helper()
 	value := os.Getenv(name)
 	if value == "" {
-		b.Skip("no S3 server: set " + name)
+		b.Fatal("no S3 server: set " + name)
 	}
 	return value
 }

@@ -51,6 +51,7 @@ func (f *sessionFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.patience.Unschedulable, "unschedulable-timeout", 0, "how long a pod may wait for a node with room, `DURATION` (default 30s)")
 	fs.DurationVar(&f.patience.Image, "image-pull-timeout", 0, "how long an image that cannot be pulled is tried, `DURATION` (default 15s)")
 	fs.BoolVar(&f.SecurePods, "secure-pods", os.Getenv("SECURE_DEFAULTS_FOR_JOB_PODS") == "true", "give generated pods the service account named default, without its token (default: true if $SECURE_DEFAULTS_FOR_JOB_PODS is \"true\")")
+	fs.DurationVar(&f.patience.Volume, "volume-timeout", 0, "how long a disk that cannot be attached or mounted is tried, `DURATION` (default 7m)")
 	fs.StringVar(&f.ToolsImage, "tools-image", "", "`IMAGE` of pods that move data, where the phase names none (default "+funcs.DefaultToolsImage+")")
 	fs.StringVar(&f.StateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
 }
@@ -114,8 +115,8 @@ const startVariable = "TIMEOUT_WORKER_POD_READY"
 // podPatience is what the flags say, or else the variable; what is 0 has the default.
 func (f *sessionFlags) podPatience(minutes string) (kube.Patience, error) {
 	p := f.patience
-	if p.Start < 0 || p.Unschedulable < 0 || p.Image < 0 {
-		return p, usage("--pod-start-timeout, --unschedulable-timeout, --image-pull-timeout: a duration cannot be negative")
+	if p.Start < 0 || p.Unschedulable < 0 || p.Image < 0 || p.Volume < 0 {
+		return p, usage("--pod-start-timeout, --unschedulable-timeout, --image-pull-timeout, --volume-timeout: a duration cannot be negative")
 	}
 	if p.Start != 0 || minutes == "" {
 		return p, nil

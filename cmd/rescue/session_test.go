@@ -20,7 +20,9 @@ func TestPodPatience(t *testing.T) {
 		"others":    {flags: kube.Patience{Image: time.Hour}, minutes: "1", want: kube.Patience{Start: time.Minute, Image: time.Hour}},
 		"no number": {minutes: "soon", bad: true},
 		"no time":   {minutes: "0", bad: true},
+		"disks":     {flags: kube.Patience{Volume: time.Hour}, want: kube.Patience{Volume: time.Hour}},
 		"negative":  {flags: kube.Patience{Unschedulable: -time.Second}, bad: true},
+		"backwards": {flags: kube.Patience{Volume: -time.Second}, bad: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := sessionFlags{patience: c.flags}
