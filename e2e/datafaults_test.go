@@ -51,6 +51,16 @@ func behindProxy(t *testing.T) (*app, *proxy) {
 	return newApp(t, env, toolsImage(), ""), cut
 }
 
+// comesBack destroys the data, restores it, and compares it with what it was.
+func (a *app) comesBack(want string, id any) {
+	a.t.Helper()
+	a.sh("rm -rf /data/*")
+	a.call(funcs.RestoreData(), a.restore(funcs.Args{"backupIdentifier": id}))
+	if got := a.sh(digest); got != want {
+		a.t.Errorf("after the restore:\n%s\nbefore the backup:\n%s", got, want)
+	}
+}
+
 // TestStoreGoesAndComes: a backup survives that the store is away for a moment.
 func TestStoreGoesAndComes(t *testing.T) {
 	t.Parallel()
@@ -63,23 +73,19 @@ func TestStoreGoesAndComes(t *testing.T) {
 		time.AfterFunc(5*time.Second, cut.open)
 	})
 	out := a.call(funcs.BackupData(), a.backup(nil))
-	a.sh("rm -rf /data/*")
-	a.call(funcs.RestoreData(), a.restore(funcs.Args{"backupIdentifier": out["backupID"]}))
-	if got := a.sh(digest); got != want {
-		t.Errorf("after the restore:\n%s\nbefore the backup:\n%s", got, want)
-	}
+	a.comesBack(want, out["backupID"])
 }
 
 // TestPodKilledDuringUpload: the phase ends at once, and the next backup, from another
 // pod, uploads only what is missing.
 func TestPodKilledDuringUpload(t *testing.T) {
 	t.Parallel()
-	env, _ := newEnv(t)
-	env.Params.Profile = s3Profile(t)
-	a := newApp(t, env, toolsImage(), "")
+	a, cut := behindProxy(t)
+	env := a.Env
 	a.sh(bulk)
 	want := a.sh(digest)
 	a.once(200<<20, func() {
+		cut.close() // or the rest could be through before the pod is gone
 		now := int64(0)
 		err := env.Kube.CoreV1().Pods(env.Namespace).Delete(t.Context(), a.pod, metav1.DeleteOptions{GracePeriodSeconds: &now})
 		if err != nil {
@@ -92,6 +98,7 @@ func TestPodKilledDuringUpload(t *testing.T) {
 		t.Log(err)
 	}
 	env.Progress = nil
+	cut.open()
 	a.pod = a.ready()
 	a.Params.Deployment.Pods = []string{a.pod}
 	a.Params.Deployment.PersistentVolumeClaims = map[string]map[string]string{a.pod: {a.claim: "/data"}}
@@ -99,11 +106,7 @@ func TestPodKilledDuringUpload(t *testing.T) {
 	if again := mebibytes(t, out["phySize"]); again > bulkBytes/(1<<20)-80 {
 		t.Errorf("uploaded %.0f MiB once more", again)
 	}
-	a.sh("rm -rf /data/*")
-	a.call(funcs.RestoreData(), a.restore(funcs.Args{"backupIdentifier": out["backupID"]}))
-	if got := a.sh(digest); got != want {
-		t.Errorf("after the restore:\n%s\nbefore the backup:\n%s", got, want)
-	}
+	a.comesBack(want, out["backupID"])
 }
 
 // TestDestinationFull restores to a volume that is too small.

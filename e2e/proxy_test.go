@@ -8,7 +8,12 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 )
+
+// proxyRate is how many bytes a second go through a proxy, both ways together: a fast machine
+// would be done before a test can break anything.
+const proxyRate = 32 << 20
 
 // A proxy stands between pods and a server, and can be shut.
 type proxy struct {
@@ -18,6 +23,7 @@ type proxy struct {
 
 	mu    sync.Mutex
 	shut  bool
+	next  time.Time // when more may go through
 	conns map[net.Conn]bool
 }
 
@@ -68,11 +74,34 @@ func (p *proxy) pass(in net.Conn) {
 	for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
 		go func() {
 			// How a connection ends is the affair of its two ends.
-			_, _ = io.Copy(way[0], way[1])
+			_, _ = io.Copy(way[0], &paced{Reader: way[1], due: p.due})
 			done <- struct{}{}
 		}()
 	}
 	<-done
+}
+
+// due returns when n bytes more have gone through.
+func (p *proxy) due(n int) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); p.next.Before(now) {
+		p.next = now
+	}
+	p.next = p.next.Add(time.Duration(n) * time.Second / proxyRate)
+	return p.next
+}
+
+// paced reads no faster than it may.
+type paced struct {
+	io.Reader
+	due func(n int) time.Time
+}
+
+func (r *paced) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	time.Sleep(time.Until(r.due(n)))
+	return n, err
 }
 
 // keep notes the connections; while the proxy is shut it closes them.
