@@ -77,7 +77,12 @@ type program interface {
 // usage is what a process took.
 type usage struct {
 	took time.Duration
+	cpu  time.Duration
 	kib  int64
+}
+
+func used(start time.Time, p *os.ProcessState) usage {
+	return usage{time.Since(start), p.UserTime() + p.SystemTime(), maxRSS(p)}
 }
 
 // store is where a program keeps its repository, and its scratch directory.
@@ -121,6 +126,8 @@ func measure(b *testing.B, p program, files, size int) {
 	b.ReportMetric(first.took.Seconds(), "s-first")
 	b.ReportMetric(second.took.Seconds(), "s-second")
 	b.ReportMetric(back.took.Seconds(), "s-restore")
+	b.ReportMetric(first.cpu.Seconds(), "cpu-s-first")
+	b.ReportMetric(back.cpu.Seconds(), "cpu-s-restore")
 	b.ReportMetric(float64(first.kib)/1024, "MB-first")
 	b.ReportMetric(float64(back.kib)/1024, "MB-restore")
 }
@@ -206,7 +213,7 @@ func timed(b *testing.B, env []string, name string, args ...string) usage {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
-	return usage{time.Since(start), maxRSS(cmd.ProcessState)}
+	return used(start, cmd.ProcessState)
 }
 
 // found is a program that is compared with.
@@ -237,20 +244,20 @@ func (p *rescueProgram) call(b *testing.B, s store, req agent.Request) usage {
 		Credential: compat.Credential{Type: "keyPair", KeyPair: &compat.KeyPair{ID: s.id, Secret: s.secret}},
 	}
 	req.Repository, req.Password, req.Namespace = s.bucket+"/"+s.prefix, password, "bench"
-	var used usage
+	var total usage
 	start := time.Now()
 	_, err := agent.Call(b.Context(), func(ctx context.Context, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		cmd := exec.CommandContext(ctx, p.path, command[1:]...)
 		cmd.Env = append(os.Environ(), "TMPDIR="+s.scratch)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 		err := cmd.Run()
-		used = usage{time.Since(start), maxRSS(cmd.ProcessState)}
+		total = used(start, cmd.ProcessState)
 		return err
 	}, "rescue", req, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return used
+	return total
 }
 
 func (p *rescueProgram) backup(b *testing.B, s store, dir string) usage {

@@ -17,7 +17,8 @@ const (
 	contentCacheSize  = 256 << 20
 )
 
-// cacheSizes limit the two parts of the cache, in bytes.
+// cacheSizes limit the two parts of the cache, in bytes. Without any there is no cache:
+// the index is in memory, and all else nowhere.
 type cacheSizes struct{ content, metadata int64 }
 
 func defaultCache() cacheSizes { return cacheSizes{contentCacheSize, metadataCacheSize} }
@@ -29,12 +30,11 @@ type scratch struct {
 	config *configFile
 }
 
-// newScratch makes the configuration for the connection. A machine without a
-// writable temporary directory gets no cache, which only costs time.
+// newScratch makes the configuration for the connection.
 func newScratch(lc *repo.LocalConfig, sizes cacheSizes) (*scratch, error) {
 	s := &scratch{}
 	lc.Caching = &content.CachingOptions{}
-	if dir, err := os.MkdirTemp("", "rescue-cache-"); err == nil {
+	if dir := cacheDir(sizes); dir != "" {
 		s.cache = dir
 		lc.Caching = &content.CachingOptions{
 			CacheDirectory:              dir,
@@ -52,6 +52,30 @@ func newScratch(lc *repo.LocalConfig, sizes cacheSizes) (*scratch, error) {
 		return nil, fmt.Errorf("configuration of the repository: %w", joinRemoved(err, s.cache))
 	}
 	return s, nil
+}
+
+// cacheDir makes a directory for the cache. A machine without a writable temporary
+// directory has none, which only costs time.
+func cacheDir(sizes cacheSizes) string {
+	if sizes == (cacheSizes{}) {
+		return ""
+	}
+	dir, err := os.MkdirTemp("", "rescue-cache-")
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
+// keepNoContents makes kopia's cache of file contents an empty one for good: nothing is
+// read twice, and to write each content to a disk and sync it takes as long as all the
+// rest of a restore. kopia cannot open a repository without this cache, but copes with
+// its folder gone.
+func (s *scratch) keepNoContents() error {
+	if s.cache == "" {
+		return nil
+	}
+	return os.RemoveAll(filepath.Join(s.cache, "contents"))
 }
 
 // remove deletes all of it.

@@ -92,6 +92,14 @@ func (f *fenced) ListBlobs(ctx context.Context, prefix blob.ID, each func(blob.M
 	})
 }
 
+// GetBlob implements blob.Storage. What was fetched ahead is at hand.
+func (f *fenced) GetBlob(ctx context.Context, id blob.ID, offset, length int64, out blob.OutputBuffer) error {
+	if windowIn(ctx).read(id, offset, length, out) {
+		return nil
+	}
+	return f.Storage.GetBlob(ctx, id, offset, length, out)
+}
+
 // PutBlob implements blob.Storage. Who has lost the mark must not write either: an
 // index may tell of packs that were cleaned up meanwhile.
 func (f *fenced) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, opt blob.PutOptions) error {

@@ -96,31 +96,36 @@ func openIn(ctx context.Context, loc Location, st blob.Storage) (*kopiaRepositor
 	if err != nil {
 		return nil, explain(ctx, loc, err)
 	}
-	conn, err := loc.connection()
-	if err != nil {
-		return nil, err
+	r := &kopiaRepository{location: loc, store: st, times: defaultMarkTimes(), broken: &fatal{}}
+	r.Repository, r.scratch, err = r.connect(ctx, defaultCache())
+	if err == nil {
+		err = r.scratch.keepNoContents()
 	}
-	scratch, err := newScratch(&repo.LocalConfig{Storage: &conn, ClientOptions: loc.clientOptions()}, defaultCache())
 	if err != nil {
-		return nil, err
+		return nil, explain(ctx, loc, err)
 	}
-	broken := &fatal{}
-	rep, err := repo.Open(ctx, scratch.config.path, loc.Password, &repo.Options{
+	return r, nil
+}
+
+// connect opens kopia's repository, with a cache of the given sizes.
+func (r *kopiaRepository) connect(ctx context.Context, sizes cacheSizes) (repo.Repository, *scratch, error) {
+	conn, err := r.location.connection()
+	if err != nil {
+		return nil, nil, err
+	}
+	scratch, err := newScratch(&repo.LocalConfig{Storage: &conn, ClientOptions: r.location.clientOptions()}, sizes)
+	if err != nil {
+		return nil, nil, err
+	}
+	rep, err := repo.Open(ctx, scratch.config.path, r.location.Password, &repo.Options{
 		DisableRepositoryLog: true,
 		DoNotWaitForUpgrade:  true,
-		OnFatalError:         broken.set,
+		OnFatalError:         r.broken.set,
 	})
 	if err != nil {
-		return nil, errors.Join(explain(ctx, loc, err), scratch.remove())
+		return nil, nil, errors.Join(err, scratch.remove())
 	}
-	return &kopiaRepository{
-		Repository: rep,
-		location:   loc,
-		store:      st,
-		times:      defaultMarkTimes(),
-		scratch:    scratch,
-		broken:     broken,
-	}, nil
+	return rep, scratch, nil
 }
 
 // clientOptions name the owner of snapshots, so that they do not depend on the

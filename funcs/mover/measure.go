@@ -105,7 +105,7 @@ func (g *gauge) entry(ctx context.Context, group *errgroup.Group, e *snapshot.Di
 	if err := count(ctx, e); err != nil || e.Type != snapshot.EntryTypeDirectory {
 		return err
 	}
-	dir, ok := newPrefetcher(g.repo).stored(e, attributes{}).(*storedDir)
+	dir, ok := newContents(g.repo).stored(e, attributes{}).(*storedDir)
 	if !ok {
 		return fmt.Errorf("the directory %s in the repository cannot be read", e.Name)
 	}

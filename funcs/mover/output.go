@@ -3,7 +3,7 @@ package mover
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,20 +11,12 @@ import (
 	"syscall"
 
 	"github.com/kopia/kopia/fs"
-	"github.com/kopia/kopia/snapshot"
-	"github.com/kopia/kopia/snapshot/restore"
 )
-
-// copyBuffer is the size of one read from the repository.
-const copyBuffer = 256 << 10
 
 // output writes a restored tree. It replaces files and links that are in the way
 // and goes into directories that exist, but never replaces a directory by a file
 // and never follows a link.
 type output struct {
-	// stop is done when the restore is to end. kopia's own context does not end
-	// while a large file is being written.
-	stop context.Context //nolint:containedctx // the interface has no better place
 	root string
 	// unapplied counts attributes that could not be set for lack of rights.
 	unapplied atomic.Int64
@@ -39,32 +31,8 @@ type linked struct {
 	path string
 }
 
-var _ restore.Output = (*output)(nil)
-
-func newOutput(ctx context.Context, root string) *output {
-	return &output{stop: ctx, root: root}
-}
-
-// Parallelizable implements restore.Output.
-func (o *output) Parallelizable() bool { return true }
-
-// Close implements restore.Output.
-func (o *output) Close(context.Context) error { return nil }
-
-// FileExists implements restore.Output; it is for incremental restores only.
-func (o *output) FileExists(context.Context, string, fs.File) bool { return false }
-
-// SymlinkExists implements restore.Output; it is for incremental restores only.
-func (o *output) SymlinkExists(context.Context, string, fs.Symlink) bool { return false }
-
-// WriteDirEntry implements restore.Output; it is for shallow restores only.
-func (o *output) WriteDirEntry(context.Context, string, *snapshot.DirEntry, fs.Directory) error {
-	return errors.New("shallow restores are not supported")
-}
-
-// BeginDirectory implements restore.Output. The directory stays writable for us
-// until FinishDirectory.
-func (o *output) BeginDirectory(_ context.Context, rel string, _ fs.Directory) error {
+// beginDirectory makes a directory, which stays writable for us until finishDirectory.
+func (o *output) beginDirectory(rel string) error {
 	path, err := o.path(rel)
 	if err != nil {
 		return err
@@ -85,8 +53,7 @@ func (o *output) BeginDirectory(_ context.Context, rel string, _ fs.Directory) e
 	return nil
 }
 
-// FinishDirectory implements restore.Output.
-func (o *output) FinishDirectory(_ context.Context, rel string, d fs.Directory) error {
+func (o *output) finishDirectory(rel string, d *storedDir) error {
 	path, err := o.path(rel)
 	if err != nil {
 		return err
@@ -94,81 +61,67 @@ func (o *output) FinishDirectory(_ context.Context, rel string, d fs.Directory) 
 	return o.setAttributes(path, d, true)
 }
 
-// WriteFile implements restore.Output.
-func (o *output) WriteFile(ctx context.Context, rel string, f fs.File, progress restore.FileWriteProgress) error {
+// writeFile writes a file, and tells written of its bytes as they come.
+func (o *output) writeFile(ctx context.Context, rel string, f *storedFile, written func(int64)) error {
 	path, err := o.path(rel)
 	if err != nil {
 		return err
 	}
-	link := attributesIn(f).Link
+	link := f.attributes.Link
 	if link == "" {
-		return o.writeFile(ctx, path, f, progress)
+		return o.newFile(ctx, path, f, written)
 	}
 	known, _ := o.links.LoadOrStore(link, &linked{})
 	file := known.(*linked)
 	file.mu.Lock()
 	defer file.mu.Unlock()
 	if file.path != "" {
-		return o.linkFile(ctx, file.path, path, f, progress)
+		return o.linkFile(ctx, file.path, path, f, written)
 	}
 	file.path = path
-	return o.writeFile(ctx, path, f, progress)
+	return o.newFile(ctx, path, f, written)
 }
 
 // linkFile gives a file that was restored one more name. Where that cannot be, because
 // another volume is mounted there for example, it becomes a file of its own.
-func (o *output) linkFile(ctx context.Context, existing, path string, f fs.File, progress restore.FileWriteProgress) error {
+func (o *output) linkFile(ctx context.Context, existing, path string, f *storedFile, written func(int64)) error {
 	if err := removeOld(path); err != nil {
 		return err
 	}
 	if os.Link(existing, path) != nil {
-		return o.writeFile(ctx, path, f, progress)
+		return o.newFile(ctx, path, f, written)
 	}
-	progress(f.Size())
+	written(f.Size())
 	return nil
 }
 
-// writeFile removes the old file first: that frees its space, and leaves other hard
-// links to it alone.
-func (o *output) writeFile(ctx context.Context, path string, f fs.File, progress restore.FileWriteProgress) error {
-	if err := removeOld(path); err != nil {
-		return err
-	}
-	r, err := contentOf(ctx, f)
+func (o *output) newFile(ctx context.Context, path string, f *storedFile, written func(int64)) error {
+	w, err := newEmpty(path)
 	if err != nil {
 		return err
 	}
-	err = o.copyTo(path, r, attributesIn(f).Sparse, progress)
-	if err := errors.Join(err, r.Close()); err != nil {
-		return err
+	if err := errors.Join(f.writeTo(ctx, w, written), w.Close()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return o.setAttributes(path, f, true)
 }
 
-func contentOf(ctx context.Context, f fs.File) (io.ReadCloser, error) {
-	if stored, ok := f.(*storedFile); ok {
-		return stored.read(ctx)
+// newEmpty makes an empty file. One that is in the way is removed first: that frees its
+// space, and leaves other hard links to it alone.
+func newEmpty(path string) (*os.File, error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	w, err := os.OpenFile(path, flags, 0o600)
+	if !errors.Is(err, os.ErrExist) {
+		return w, err
 	}
-	return f.Open(ctx)
+	if err := removeOld(path); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, flags, 0o600)
 }
 
-func (o *output) copyTo(path string, r io.Reader, sparse bool, progress restore.FileWriteProgress) error {
-	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	r = &countingReader{Reader: r, stop: o.stop, count: progress}
-	buf := make([]byte, copyBuffer)
-	if sparse {
-		err = copySparse(w, r, buf)
-	} else {
-		_, err = io.CopyBuffer(onlyWriter{w}, r, buf)
-	}
-	return errors.Join(err, w.Close())
-}
-
-// CreateSymlink implements restore.Output.
-func (o *output) CreateSymlink(ctx context.Context, rel string, l fs.Symlink) error {
+// writeLink makes a symbolic link.
+func (o *output) writeLink(ctx context.Context, rel string, l *storedLink) error {
 	path, err := o.path(rel)
 	if err != nil {
 		return err
@@ -243,23 +196,3 @@ func removeOld(path string) error {
 	}
 	return os.Remove(path)
 }
-
-// countingReader reports what is read, and ends with its context.
-type countingReader struct {
-	io.Reader
-	stop  context.Context //nolint:containedctx // the reader's life is one call
-	count restore.FileWriteProgress
-}
-
-// Read implements io.Reader.
-func (r *countingReader) Read(p []byte) (int, error) {
-	if err := r.stop.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.Reader.Read(p)
-	r.count(int64(n))
-	return n, err
-}
-
-// onlyWriter hides ReadFrom, so that the copy uses our buffer.
-type onlyWriter struct{ io.Writer }

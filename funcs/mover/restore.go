@@ -1,17 +1,15 @@
 package mover
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"github.com/kopia/kopia/fs"
 	"github.com/kopia/kopia/snapshot"
-	"github.com/kopia/kopia/snapshot/restore"
 )
 
 // defaultRestoreParallel is the number of files written at once. Restores wait
@@ -35,70 +33,65 @@ func (r *kopiaRepository) Restore(ctx context.Context, req RestoreRequest) (Rest
 		return RestoreResult{}, err
 	}
 	man := mans[len(mans)-1]
-	entry, target, err := r.part(ctx, man, req.Target, req.SubPath)
+	c := newContents(r.Repository)
+	entry, target, err := c.part(ctx, man, req.Target, req.SubPath)
 	if err != nil {
 		return RestoreResult{}, r.failed(ctx, err, "restore of "+req.Selector.String())
 	}
-	out := newOutput(ctx, target)
-	stats, err := r.write(ctx, entry, out, req)
-	if err != nil {
+	out := &output{root: target}
+	files, closed := r.uncached(ctx)
+	c.files = files
+	written, err := r.write(ctx, entry, out, req)
+	if err := errors.Join(err, closed(context.WithoutCancel(ctx))); err != nil {
 		return RestoreResult{}, r.failed(ctx, err, "restore of "+req.Selector.String()+" to "+target)
 	}
 	return RestoreResult{
 		SnapshotID: string(man.ID),
 		Path:       target,
-		Size:       stats.RestoredTotalFileSize,
-		FileCount:  int64(stats.RestoredFileCount),
+		Size:       written.bytes.Load(),
+		FileCount:  written.files.Load(),
 		Unapplied:  out.unapplied.Load(),
 	}, nil
 }
 
 // write runs the restore to its end, or until ctx ends.
-func (r *kopiaRepository) write(ctx context.Context, entry fs.Entry, out *output, req RestoreRequest) (restore.Stats, error) {
+func (r *kopiaRepository) write(ctx context.Context, entry fs.Entry, out *output, req RestoreRequest) (*restorer, error) {
 	if err := os.MkdirAll(filepath.Dir(out.root), 0o755); err != nil {
-		return restore.Stats{}, err
+		return nil, err
 	}
 	// The root itself may be a link that the user set up, to a mount for example.
-	if _, isDir := entry.(fs.Directory); isDir {
+	if entry.IsDir() {
 		if resolved, err := filepath.EvalSymlinks(out.root); err == nil {
 			out.root = resolved
 		}
 	}
+	w := &restorer{repo: r.Repository, packs: r.store, out: out, writers: cmp.Or(req.Parallel, defaultRestoreParallel)}
+	figures := func() Progress { return Progress{Restored: w.bytes.Load(), Estimated: sizeOf(entry)} }
 	report := newReporter(req.Progress)
-	var written, total atomic.Int64
-	cancel := make(chan struct{})
-	defer context.AfterFunc(ctx, func() { close(cancel) })()
-	opt := restore.Options{
-		Parallel:               defaultRestoreParallel,
-		RestoreDirEntryAtDepth: math.MaxInt32, // to the bottom
-		Cancel:                 cancel,
-		ProgressCallback: func(_ context.Context, s restore.Stats) {
-			written.Store(s.RestoredTotalFileSize)
-			total.Store(s.EnqueuedTotalFileSize)
-			report.send(func() Progress { return Progress{Restored: written.Load(), Estimated: total.Load()} })
-		},
+	w.report = func() { report.send(figures) }
+	if err := w.restore(ctx, entry); err != nil {
+		return nil, err
 	}
-	if req.Parallel > 0 {
-		opt.Parallel = req.Parallel
+	report.end(figures())
+	return w, nil
+}
+
+// sizeOf returns how many bytes the files of an entry have; 0 if nobody wrote it down.
+func sizeOf(entry fs.Entry) int64 {
+	if dir, ok := entry.(*storedDir); ok {
+		return dir.total
 	}
-	stats, err := restore.Entry(ctx, r.Repository, out, entry, opt)
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		report.end(Progress{Restored: stats.RestoredTotalFileSize, Estimated: stats.EnqueuedTotalFileSize})
-	}
-	return stats, err
+	return entry.Size()
 }
 
 // part returns what to restore, and where its root goes. A sub-path that is the
 // snapshot's own path or lies above it restores the whole; one inside restores
 // the directory it names.
-func (r *kopiaRepository) part(ctx context.Context, man *snapshot.Manifest, target, subPath string) (fs.Entry, string, error) {
+func (c *contents) part(ctx context.Context, man *snapshot.Manifest, target, subPath string) (fs.Entry, string, error) {
 	if man.RootEntry == nil {
 		return nil, "", failure(CodeFailed, nil, "the snapshot %s has no content", man.ID)
 	}
-	root := newPrefetcher(r.Repository).stored(man.RootEntry, attributes{})
+	root := c.stored(man.RootEntry, attributes{})
 	path := man.Source.Path
 	if subPath == "" {
 		return root, filepath.Join(target, path), nil

@@ -2,44 +2,36 @@ package mover
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 )
 
-// sparseBlock is the smallest hole that is left.
+// sparseBlock is the smallest hole that is left, and what holes are aligned to.
 const sparseBlock = 4096
 
-// copySparse copies r to an empty file and leaves holes where blocks of zeros are.
-func copySparse(w *os.File, r io.Reader, buf []byte) error {
-	var size int64
-	for {
-		n, err := io.ReadFull(r, buf)
-		if err := writeSparse(w, buf[:n], size); err != nil {
-			return err
-		}
-		size += int64(n)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return w.Truncate(size) // a hole at the end is written by nothing else
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// writeSparse writes the parts of data that are not zero to where they belong.
+// writeSparse writes the parts of data that are not zero to where they belong. The file
+// is as long already as it will be.
 func writeSparse(w *os.File, data []byte, at int64) error {
-	zeros := make([]byte, sparseBlock)
-	for start := 0; start < len(data); {
-		end := start
-		for end < len(data) && !bytes.Equal(data[end:min(end+sparseBlock, len(data))], zeros[:min(sparseBlock, len(data)-end)]) {
-			end = min(end+sparseBlock, len(data))
+	for len(data) > 0 {
+		n := 0
+		for n < len(data) && !isZero(block(data[n:], at+int64(n))) {
+			n += len(block(data[n:], at+int64(n)))
 		}
-		if _, err := w.WriteAt(data[start:end], at+int64(start)); err != nil {
+		if n == 0 {
+			n = len(block(data, at)) // a hole
+		} else if _, err := w.WriteAt(data[:n], at); err != nil {
 			return err
 		}
-		start = end + sparseBlock // the zeros
+		data, at = data[n:], at+int64(n)
 	}
 	return nil
+}
+
+// block returns the data up to the end of the file's block that it begins in.
+func block(data []byte, at int64) []byte {
+	return data[:min(int64(len(data)), sparseBlock-at%sparseBlock)]
+}
+
+func isZero(data []byte) bool {
+	var zeros [sparseBlock]byte
+	return bytes.Equal(data, zeros[:len(data)])
 }

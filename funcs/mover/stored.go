@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/kopia/kopia/fs"
@@ -18,9 +17,11 @@ import (
 // kopia replaces the time of a directory by that of its newest file.
 type storedDir struct {
 	fs.Directory
-	content  object.ID
-	prefetch *prefetcher
-	// own are the directory's own attributes; Iterate finds them.
+	content object.ID
+	from    *contents
+	// total is the size of all files below; 0 if it is not known.
+	total int64
+	// own are the directory's own attributes; list finds them.
 	own attributes
 }
 
@@ -29,26 +30,11 @@ type storedFile struct {
 	fs.File
 	attributes attributes
 	content    object.ID
-	prefetch   *prefetcher
-	batch      *batch // nil: too large for one
+	from       *contents
 }
 
-// Open implements fs.File.
-func (f *storedFile) Open(ctx context.Context) (fs.Reader, error) {
-	if f.batch != nil {
-		f.batch.fetch(ctx)
-	}
-	return f.File.Open(ctx)
-}
-
-// read returns a reader of the whole file.
-func (f *storedFile) read(ctx context.Context) (io.ReadCloser, error) {
-	r, err := f.prefetch.readAhead(ctx, f.content)
-	if r != nil || err != nil {
-		return r, err
-	}
-	return f.Open(ctx)
-}
+// small tells that the file is worth fetching together with others.
+func (f *storedFile) small() bool { return f.Size() <= smallFile }
 
 // storedLink is a symbolic link in a snapshot.
 type storedLink struct {
@@ -70,16 +56,16 @@ func attributesIn(e fs.Entry) attributes {
 }
 
 // stored returns the entry that is described in a snapshot.
-func (p *prefetcher) stored(de *snapshot.DirEntry, a attributes) fs.Entry {
-	switch e := snapshotfs.EntryFromDirEntry(p.repo, de).(type) {
+func (c *contents) stored(de *snapshot.DirEntry, a attributes) fs.Entry {
+	switch e := snapshotfs.EntryFromDirEntry(c.repo, de).(type) {
 	case fs.Directory:
-		return &storedDir{Directory: e, content: de.ObjectID, prefetch: p}
-	case fs.File:
-		f := &storedFile{File: e, attributes: a, content: de.ObjectID, prefetch: p}
-		if de.FileSize <= smallFile {
-			f.batch = p.add(de)
+		d := &storedDir{Directory: e, content: de.ObjectID, from: c}
+		if s := de.DirSummary; s != nil {
+			d.total = s.TotalFileSize
 		}
-		return f
+		return d
+	case fs.File:
+		return &storedFile{File: e, attributes: a, content: de.ObjectID, from: c}
 	case fs.Symlink:
 		return &storedLink{Symlink: e, attributes: a}
 	default:
@@ -87,8 +73,8 @@ func (p *prefetcher) stored(de *snapshot.DirEntry, a attributes) fs.Entry {
 	}
 }
 
-// Iterate implements fs.Directory, in the order of the snapshot.
-func (d *storedDir) Iterate(ctx context.Context) (fs.DirectoryIterator, error) {
+// list returns the entries of the directory, in the order of the snapshot.
+func (d *storedDir) list(ctx context.Context) ([]fs.Entry, error) {
 	entries, kept, err := d.described(ctx)
 	if err != nil {
 		return nil, err
@@ -96,9 +82,9 @@ func (d *storedDir) Iterate(ctx context.Context) (fs.DirectoryIterator, error) {
 	d.own = kept[itself]
 	all := make([]fs.Entry, len(entries))
 	for i, de := range entries {
-		all[i] = d.prefetch.stored(de, kept[de.Name])
+		all[i] = d.from.stored(de, kept[de.Name])
 	}
-	return fs.StaticIterator(all, nil), nil
+	return all, nil
 }
 
 // Child implements fs.Directory.
@@ -111,7 +97,7 @@ func (d *storedDir) Child(ctx context.Context, name string) (fs.Entry, error) {
 	if i < 0 {
 		return nil, fs.ErrEntryNotFound
 	}
-	return d.prefetch.stored(entries[i], kept[name]), nil
+	return d.from.stored(entries[i], kept[name]), nil
 }
 
 // described returns the entries of the directory, and what its attributes file, which
@@ -133,7 +119,7 @@ func (d *storedDir) described(ctx context.Context) ([]*snapshot.DirEntry, map[st
 }
 
 func (d *storedDir) kept(ctx context.Context, id object.ID) (all map[string]attributes, ours bool, err error) {
-	r, err := d.prefetch.repo.OpenObject(ctx, id)
+	r, err := d.from.repo.OpenObject(ctx, id)
 	if err != nil {
 		return nil, false, fmt.Errorf("directory %s in the repository: %s: %w", d.Name(), attributesName, err)
 	}
@@ -150,7 +136,7 @@ func named(entries []*snapshot.DirEntry, name string) int {
 }
 
 func (d *storedDir) entries(ctx context.Context) (_ []*snapshot.DirEntry, err error) {
-	r, err := d.prefetch.repo.OpenObject(ctx, d.content)
+	r, err := d.from.repo.OpenObject(ctx, d.content)
 	if err != nil {
 		return nil, fmt.Errorf("directory %s in the repository: %w", d.Name(), err)
 	}

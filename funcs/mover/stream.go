@@ -117,7 +117,7 @@ func (r *kopiaRepository) streamOf(ctx context.Context, id, name string) (*snaps
 }
 
 func (r *kopiaRepository) streamIn(ctx context.Context, man *snapshot.Manifest, name string) (fs.File, error) {
-	root := newPrefetcher(r.Repository).stored(man.RootEntry, attributes{})
+	root := newContents(r.Repository).stored(man.RootEntry, attributes{})
 	if file, ok := root.(fs.File); ok {
 		return file, nil
 	}
@@ -135,15 +135,31 @@ func (r *kopiaRepository) streamIn(ctx context.Context, man *snapshot.Manifest, 
 }
 
 func copyStored(ctx context.Context, file fs.File, w io.Writer) (err error) {
-	r, err := contentOf(ctx, file)
+	r, err := readerOf(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	from := &countingReader{Reader: r, stop: ctx, count: func(int64) {}}
-	_, err = io.CopyBuffer(onlyWriter{w}, from, make([]byte, copyBuffer))
+	_, err = io.CopyBuffer(onlyWriter{w}, until{ctx, r}, make([]byte, copyBuffer))
 	return err
 }
+
+// until is a reader that ends with its context.
+type until struct {
+	ctx context.Context //nolint:containedctx // the reader's life is one call
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (r until) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// onlyWriter hides ReadFrom, so that the copy uses our buffer.
+type onlyWriter struct{ io.Writer }
 
 // watchedReader keeps the error of a stream: in kopia's report of the upload it would
 // be hard to recognise.
