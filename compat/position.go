@@ -7,22 +7,37 @@ import (
 
 // PosAt returns where the byte at that offset of a string's content stands in the
 // file. In a double-quoted string with unusual escapes it may be some columns off.
-func (v *Value) PosAt(offset int) (line, column int) {
+func (v *Value) PosAt(offset int) (line, column int) { return v.Cursor().At(offset) }
+
+// A Cursor finds many places of one string. It goes on from the one before where it
+// can: a text of a megabyte is walked once, not once a place.
+type Cursor struct {
+	value *Value
+	walker
+	begun bool
+}
+
+// Cursor returns a cursor at the beginning of the string.
+func (v *Value) Cursor() *Cursor { return &Cursor{value: v} }
+
+// At is PosAt.
+func (c *Cursor) At(offset int) (line, column int) {
+	v := c.value
 	if v.src == nil || v.Kind != String || offset < 0 || offset > len(v.Str) {
 		return v.Line, v.Column
 	}
-	w := walker{lines: v.src, content: v.Str, target: offset, line: v.Line, column: v.Column}
-	switch v.Style {
-	case Literal, Folded:
-		w.block(v.Style == Folded)
-	case SingleQuoted, DoubleQuoted:
-		w.skipProperties(`'"`)
-		w.column++
-		w.flow(v.Style)
-	default:
-		w.flow(v.Style)
+	if !c.begun || offset < c.target {
+		c.walker = walker{lines: v.src, content: v.Str, line: v.Line, column: v.Column}
+		c.begin(v.Style)
+		c.begun = true
 	}
-	return w.line, w.column
+	c.target = offset
+	if v.Style == Literal || v.Style == Folded {
+		c.block(v.Style == Folded)
+	} else {
+		c.flow(v.Style)
+	}
+	return c.line, c.column
 }
 
 // walker goes through the source and the content of a scalar side by side until
@@ -31,9 +46,30 @@ type walker struct {
 	lines   *source
 	content string
 	target  int
-	// done counts the bytes of the content that are behind.
+	// done counts the bytes of the content that are behind; in a block scalar, those
+	// before its line.
 	done         int
 	line, column int
+	// at is the offset in the source's line.
+	at int
+	// indent of a block scalar.
+	indent int
+}
+
+// begin moves to the first character of the scalar, or to the first line of a block.
+func (w *walker) begin(style Style) {
+	switch style {
+	case Literal, Folded:
+		w.skipProperties("|>")
+		w.indent = w.blockIndent()
+		w.line++
+		w.at, w.column = 0, w.indent+1
+		return
+	case SingleQuoted, DoubleQuoted:
+		w.skipProperties(`'"`)
+		w.column++
+	}
+	w.at = byteIndex(w.lines.line(w.line), w.column-1)
 }
 
 // skipProperties moves from a tag or an anchor to the first of the characters.
@@ -54,20 +90,18 @@ func (w *walker) skipProperties(chars string) {
 // block walks a block scalar, whose lines stand in the content as they are, but
 // for the indentation.
 func (w *walker) block(folded bool) {
-	w.skipProperties("|>")
-	indent := w.blockIndent()
-	for n := w.line + 1; n <= len(w.lines.lines); n++ {
-		text := w.lines.line(n)
-		text = text[min(indent, leadingSpaces(text)):]
+	for ; w.line <= len(w.lines.lines); w.nextLine() {
+		text := w.lines.line(w.line)
+		text = text[min(w.indent, leadingSpaces(text)):]
 		start := w.done
 		if folded {
 			start = w.foldedStart(text)
 		}
 		end := start + len(text)
-		w.line, w.column = n, indent+1
 		if w.target <= end || end >= len(w.content) {
-			within := max(0, min(w.target-start, len(text)))
-			w.column += utf8.RuneCountInString(text[:within])
+			within := max(w.at, min(w.target-start, len(text)))
+			w.column += utf8.RuneCountInString(text[w.at:within])
+			w.at = within
 			return
 		}
 		w.done = end
@@ -75,6 +109,14 @@ func (w *walker) block(folded bool) {
 			w.done++
 		}
 	}
+	// The content is longer than the source says: its end is the last line's.
+	w.line = len(w.lines.lines)
+}
+
+// nextLine moves to the beginning of the next line of a block.
+func (w *walker) nextLine() {
+	w.line++
+	w.at, w.column = 0, w.indent+1
 }
 
 // foldedStart finds where a line of a folded scalar begins in the content: after
@@ -117,24 +159,23 @@ func (w *walker) blockIndent() int {
 // flow walks a plain or quoted scalar.
 func (w *walker) flow(style Style) {
 	text := w.lines.line(w.line)
-	at := byteIndex(text, w.column-1)
 	for w.done < len(w.content) {
-		if w.lineEnds(text[at:]) {
+		if w.lineEnds(text[w.at:]) {
 			if w.done >= w.target && w.atBreak() || w.line >= len(w.lines.lines) {
 				return
 			}
 			w.breakLine(strings.HasSuffix(text, `\`) && style == DoubleQuoted)
 			text = w.lines.line(w.line)
-			at = len(text) - len(strings.TrimLeft(text, " \t"))
-			w.column = 1 + utf8.RuneCountInString(text[:at])
+			w.at = len(text) - len(strings.TrimLeft(text, " \t"))
+			w.column = 1 + utf8.RuneCountInString(text[:w.at])
 			continue
 		}
-		if w.done >= w.target && (style != DoubleQuoted || text[at:] != `\`) {
+		if w.done >= w.target && (style != DoubleQuoted || text[w.at:] != `\`) {
 			return
 		}
-		source, content := flowStep(text[at:], style)
-		w.column += utf8.RuneCountInString(text[at : at+source])
-		at += source
+		source, content := flowStep(text[w.at:], style)
+		w.column += utf8.RuneCountInString(text[w.at : w.at+source])
+		w.at += source
 		w.done += content
 	}
 }

@@ -54,6 +54,35 @@ func (p *Params) SecretValues() []string {
 	return slices.Compact(values)
 }
 
+// PublicValues are texts that everybody sees in the cluster, in logs and in what a run
+// creates: the names of the objects that the action works on, and where backups go. A
+// Secret may hold them too.
+func (p *Params) PublicValues() []string {
+	var values []string
+	for _, w := range []*Workload{p.StatefulSet, p.Deployment, p.DeploymentConfig} {
+		if w == nil {
+			continue
+		}
+		values = append(append(values, w.Name, w.Namespace), w.Pods...)
+		for i := range w.Containers {
+			values = append(values, w.Containers[i]...)
+		}
+	}
+	for _, n := range []*NamespacedName{p.PVC, p.Namespace} {
+		if n != nil {
+			values = append(values, n.Name, n.Namespace)
+		}
+	}
+	for _, s := range p.Secrets {
+		values = append(values, s.Name, s.Namespace)
+	}
+	if p.Profile != nil {
+		l := p.Profile.Location
+		values = append(values, l.Type, l.Bucket, l.Endpoint, l.Prefix, l.Region, l.Claim)
+	}
+	return values
+}
+
 func (s Secret) each(add func(string)) {
 	for _, v := range s.Data {
 		add(string(v))
@@ -71,6 +100,7 @@ func (p *Profile) eachSecret(add func(string)) {
 		return
 	}
 	if kp := p.Credential.KeyPair; kp != nil {
+		add(kp.ID)
 		add(kp.Secret)
 		add(serviceAccountKey([]byte(kp.Secret)))
 	}

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/funcstest"
 	"github.com/rescuecue/rescue/funcs/kube/client"
 )
 
@@ -53,6 +55,7 @@ func newEnv(t testing.TB) (*funcs.Env, *logBuffer) {
 	if err != nil {
 		t.Fatalf("these tests need a cluster: set KUBECONFIG: %v", err)
 	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return funcstest.CheckAccess(t, next) })
 	clients, err := client.New(config, "rescue-e2e")
 	if err != nil {
 		t.Fatal(err)

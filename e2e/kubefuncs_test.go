@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/funcstest"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -29,7 +30,7 @@ func output(key, value string) string {
 func run(t *testing.T, ctx context.Context, f funcs.Func, env *funcs.Env, args funcs.Args) (funcs.Output, error) {
 	t.Helper()
 	start := time.Now()
-	out, err := f.Exec(ctx, env, args)
+	out, err := f.Exec(funcstest.Calling(ctx, f, env, args), env, args)
 	t.Logf("%s took %.2f s", f.Name(), time.Since(start).Seconds())
 	return out, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/rand"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 )
@@ -25,7 +26,9 @@ type backupDataArgs struct {
 
 // BackupData stores a directory of a container in the profile's location. The data
 // mover runs in that container.
-func BackupData() Func { return fn[backupDataArgs]{name: "BackupData", exec: backupData} }
+func BackupData() Func {
+	return fn[backupDataArgs]{name: "BackupData", exec: backupData, access: access.All(access.Exec(access.In(access.InWork, "namespace")), access.MakeKey)}
+}
 
 func backupData(ctx context.Context, env *Env, a backupDataArgs) (Output, error) {
 	ns := env.namespaceOr(a.Namespace)

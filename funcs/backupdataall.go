@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/rescuecue/rescue/funcs/access"
 )
 
 type backupDataAllArgs struct {
@@ -20,7 +22,9 @@ type backupDataAllArgs struct {
 
 // BackupDataAll does what BackupData does, for several pods at once. Each pod has a
 // repository of its own.
-func BackupDataAll() Func { return fn[backupDataAllArgs]{name: "BackupDataAll", exec: backupDataAll} }
+func BackupDataAll() Func {
+	return fn[backupDataAllArgs]{name: "BackupDataAll", exec: backupDataAll, access: access.All(access.Exec(access.In(access.InWork, "namespace")), access.MakeKey)}
+}
 
 func backupDataAll(ctx context.Context, env *Env, a backupDataAllArgs) (Output, error) {
 	pods, err := env.podsOrAll(a.Pods)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 )
@@ -23,7 +24,7 @@ type backupDataStatsArgs struct {
 
 // BackupDataStats says how large a snapshot is.
 func BackupDataStats() Func {
-	return fn[backupDataStatsArgs]{name: "BackupDataStats", exec: backupDataStats}
+	return fn[backupDataStatsArgs]{name: "BackupDataStats", exec: backupDataStats, access: access.All(access.DataPod(access.In(access.InWork, "namespace")), access.ReadKey)}
 }
 
 func backupDataStats(ctx context.Context, env *Env, a backupDataStatsArgs) (Output, error) {

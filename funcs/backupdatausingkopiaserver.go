@@ -3,6 +3,7 @@ package funcs
 import (
 	"context"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 )
 
@@ -18,7 +19,7 @@ type backupDataUsingKopiaServerArgs struct {
 // BackupDataUsingKopiaServer stores a directory of a container behind the action's
 // repository server. The data mover runs in that container.
 func BackupDataUsingKopiaServer() Func {
-	return fn[backupDataUsingKopiaServerArgs]{name: "BackupDataUsingKopiaServer", exec: backupDataUsingKopiaServer}
+	return fn[backupDataUsingKopiaServerArgs]{name: "BackupDataUsingKopiaServer", exec: backupDataUsingKopiaServer, access: access.Exec(access.In(access.InWork, "namespace"))}
 }
 
 func backupDataUsingKopiaServer(ctx context.Context, env *Env, a backupDataUsingKopiaServerArgs) (Output, error) {

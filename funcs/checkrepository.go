@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 )
@@ -19,7 +20,7 @@ type checkRepositoryArgs struct {
 // CheckRepository says whether there is a repository at a path, and whether the key
 // opens it. It has no argument for the namespace of its pod.
 func CheckRepository() Func {
-	return fn[checkRepositoryArgs]{name: "CheckRepository", exec: checkRepository}
+	return fn[checkRepositoryArgs]{name: "CheckRepository", exec: checkRepository, access: access.All(access.DataPod(access.WithLocation), access.ReadKey)}
 }
 
 func checkRepository(ctx context.Context, env *Env, a checkRepositoryArgs) (Output, error) {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/access"
 )
 
 // waitArgs are the arguments of Wait and WaitV2.
@@ -145,4 +146,27 @@ func (c *waitCondition) String() string {
 		text += "; status: " + status
 	}
 	return text
+}
+
+// watchesObjects is what waiting for conditions asks for.
+func watchesObjects(c access.Call) []access.Need {
+	conditions, ok := c.Args["conditions"].(map[string]any)
+	if !ok {
+		conditions = map[string]any{"anyOf": []any{c.Args["conditions"]}}
+	}
+	var needs []access.Need
+	for _, list := range []string{"allOf", "anyOf"} {
+		some, _ := conditions[list].([]any)
+		if unknown, ok := conditions[list].(access.Unknown); ok {
+			some = []any{unknown}
+		}
+		for _, condition := range some {
+			reference := condition
+			if fields, ok := condition.(map[string]any); ok {
+				reference = fields["objectReference"]
+			}
+			needs = append(needs, access.Object(c, reference, access.Where{Kind: access.Cluster}, "look at an object, and follow its changes", "get", "watch"))
+		}
+	}
+	return needs
 }

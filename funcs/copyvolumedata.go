@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -27,7 +28,7 @@ type copyVolumeDataArgs struct {
 // CopyVolumeData stores a whole volume in the profile's location. It makes a pod that
 // mounts it, and runs the data mover there.
 func CopyVolumeData() Func {
-	return fn[copyVolumeDataArgs]{name: "CopyVolumeData", exec: copyVolumeData}
+	return fn[copyVolumeDataArgs]{name: "CopyVolumeData", exec: copyVolumeData, access: access.All(access.VolumeDataPod(access.In(access.InWork, "namespace")), access.MakeKey)}
 }
 
 func copyVolumeData(ctx context.Context, env *Env, a copyVolumeDataArgs) (Output, error) {

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -25,7 +26,7 @@ type createCSISnapshotArgs struct {
 // CreateCSISnapshot takes a snapshot of a volume. When it fails or is cancelled, the
 // snapshot is removed again.
 func CreateCSISnapshot() Func {
-	return fn[createCSISnapshotArgs]{name: "CreateCSISnapshot", exec: createCSISnapshot}
+	return fn[createCSISnapshotArgs]{name: "CreateCSISnapshot", exec: createCSISnapshot, access: takesSnapshot}
 }
 
 func createCSISnapshot(ctx context.Context, env *Env, a createCSISnapshotArgs) (Output, error) {
@@ -104,4 +105,21 @@ func takeSnapshot(ctx context.Context, env *Env, want *snapshotv1.VolumeSnapshot
 		return nil, errors.Join(err, snapshots.Discard(ctx, ready))
 	}
 	return ready, nil
+}
+
+// takesSnapshot is what CreateCSISnapshot asks for. What is of the whole cluster it only
+// checks ahead, or removes where the snapshot-controller would, too.
+func takesSnapshot(c access.Call) []access.Need {
+	in := access.In(access.InTarget, "namespace")
+	return access.All(
+		access.On(in, "", "persistentvolumeclaims", "read the volume to take a snapshot of", "get"),
+		access.On(in, access.Snapshots, "volumesnapshots", "take a snapshot, or remove one that failed", "create", "get", "watch", "delete"),
+		access.Optionally(access.All(
+			access.On(access.InCluster, "", "persistentvolumes", "check that the driver fits the class", "get"),
+			access.On(access.InCluster, access.Snapshots, "volumesnapshotclasses", "check the class ahead", "get", "list"),
+			access.On(access.InCluster, access.Snapshots, "volumesnapshotcontents", "remove what a failed snapshot leaves in the storage", "get", "watch", "patch", "delete"),
+			access.On(in, "", "persistentvolumeclaims", "tell what holds a snapshot that is removed", "list"),
+			access.On(in, "", "events", "tell why a snapshot does not become ready", "list"),
+		)),
+	)(c)
 }

@@ -9,6 +9,8 @@ import (
 	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v8/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rescuecue/rescue/funcs/access"
 )
 
 type createCSISnapshotStaticArgs struct {
@@ -24,7 +26,7 @@ type createCSISnapshotStaticArgs struct {
 // for a snapshot that the storage has. When it fails or is cancelled, both are removed
 // again, and the storage's snapshot is left alone.
 func CreateCSISnapshotStatic() Func {
-	return fn[createCSISnapshotStaticArgs]{name: "CreateCSISnapshotStatic", exec: createCSISnapshotStatic}
+	return fn[createCSISnapshotStaticArgs]{name: "CreateCSISnapshotStatic", exec: createCSISnapshotStatic, access: adoptsSnapshot}
 }
 
 func createCSISnapshotStatic(ctx context.Context, env *Env, a createCSISnapshotStaticArgs) (Output, error) {
@@ -125,4 +127,17 @@ func adoptedSize(ctx context.Context, env *Env, snap *snapshotv1.VolumeSnapshot)
 		return "0", nil
 	}
 	return size.String(), nil
+}
+
+func adoptsSnapshot(c access.Call) []access.Need {
+	in := access.In(access.InTarget, "namespace")
+	return access.All(
+		access.On(access.InCluster, access.Snapshots, "volumesnapshotclasses", "read the class", "get", "list"),
+		access.On(access.InCluster, access.Snapshots, "volumesnapshotcontents", "make the content of the snapshot, or remove it after a failure", "create", "get", "watch", "patch", "delete"),
+		access.On(in, access.Snapshots, "volumesnapshots", "make the snapshot, or remove it after a failure", "create", "get", "watch", "delete"),
+		access.Optionally(access.All(
+			access.On(in, "", "persistentvolumeclaims", "tell what holds a snapshot that is removed", "list"),
+			access.On(in, "", "events", "tell why a snapshot does not become ready", "list"),
+		)),
+	)(c)
 }

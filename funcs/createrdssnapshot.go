@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/rds"
 )
 
@@ -16,7 +17,7 @@ type createRDSSnapshotArgs struct {
 // CreateRDSSnapshot takes a snapshot of an RDS instance or an Aurora cluster. When it
 // fails or is cancelled, the snapshot is removed again.
 func CreateRDSSnapshot() Func {
-	return fn[createRDSSnapshotArgs]{name: "CreateRDSSnapshot", exec: createRDSSnapshot}
+	return fn[createRDSSnapshotArgs]{name: "CreateRDSSnapshot", exec: createRDSSnapshot, access: access.None}
 }
 
 func createRDSSnapshot(ctx context.Context, env *Env, a createRDSSnapshotArgs) (Output, error) {

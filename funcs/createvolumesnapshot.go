@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -18,7 +19,7 @@ type createVolumeSnapshotArgs struct {
 // CreateVolumeSnapshot takes snapshots of Amazon EBS volumes. When one fails, or the
 // phase is cancelled, all are removed again.
 func CreateVolumeSnapshot() Func {
-	return fn[createVolumeSnapshotArgs]{name: "CreateVolumeSnapshot", exec: createVolumeSnapshot}
+	return fn[createVolumeSnapshotArgs]{name: "CreateVolumeSnapshot", exec: createVolumeSnapshot, access: readsVolumes}
 }
 
 func createVolumeSnapshot(ctx context.Context, env *Env, a createVolumeSnapshotArgs) (Output, error) {
@@ -61,4 +62,22 @@ func (e *Env) claimsOrAll(ctx context.Context, named []string) ([]string, error)
 		return nil, errors.New("argument pvcs: a name is empty: look at what the blueprint makes it of")
 	}
 	return slices.Compact(slices.Sorted(slices.Values(named))), nil
+}
+
+func readsVolumes(c access.Call) []access.Need {
+	in := access.In(access.InTarget, "namespace")
+	return access.All(
+		access.On(in, "", "persistentvolumeclaims", "find the volumes", "get"),
+		access.On(access.InCluster, "", "persistentvolumes", "find the volumes", "get"),
+		access.If(access.Not(access.Surely("pvcs")), readsTemplateClaims),
+	)(c)
+}
+
+// readsTemplateClaims is what finding the claims of the action's workload asks for.
+func readsTemplateClaims(c access.Call) []access.Need {
+	const why = "find the volumes of the workload"
+	return access.All(
+		access.WorkloadAlone(access.InTarget, c.Kind, why, "get"),
+		access.On(access.InTarget, "", "persistentvolumeclaims", why, "list"),
+	)(c)
 }

@@ -67,6 +67,10 @@ func (r repository) request(op agent.Op) agent.Request {
 
 // moveData runs a request to the data mover in the container.
 func (e *Env) moveData(ctx context.Context, at container, req agent.Request) (agent.Result, error) {
+	e.taint(req.Password)
+	if req.Postgres != nil {
+		e.taint(req.Postgres.Server.Password)
+	}
 	res, err := agent.Call(ctx, e.execIn(at), at.String(), req, e.moved)
 	if err == nil && res.By != "" {
 		e.Log.Info("done by another program than rescue: see the section on programs in docs/moving-data.md for what it leaves out",

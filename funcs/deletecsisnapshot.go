@@ -4,6 +4,8 @@ import (
 	"context"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/rescuecue/rescue/funcs/access"
 )
 
 type deleteCSISnapshotArgs struct {
@@ -13,7 +15,7 @@ type deleteCSISnapshotArgs struct {
 
 // DeleteCSISnapshot deletes a VolumeSnapshot and waits until it is gone.
 func DeleteCSISnapshot() Func {
-	return fn[deleteCSISnapshotArgs]{name: "DeleteCSISnapshot", exec: deleteCSISnapshot}
+	return fn[deleteCSISnapshotArgs]{name: "DeleteCSISnapshot", exec: deleteCSISnapshot, access: removesSnapshot}
 }
 
 func deleteCSISnapshot(ctx context.Context, env *Env, a deleteCSISnapshotArgs) (Output, error) {
@@ -32,4 +34,15 @@ func deleteCSISnapshot(ctx context.Context, env *Env, a deleteCSISnapshotArgs) (
 		return nil, err
 	}
 	return Output{}, nil
+}
+
+func removesSnapshot(c access.Call) []access.Need {
+	in := access.In(access.InTarget, "namespace")
+	return access.All(
+		access.On(in, access.Snapshots, "volumesnapshots", "delete a snapshot, and wait until it is gone", "get", "watch", "delete"),
+		access.Optionally(access.All(
+			access.On(in, "", "persistentvolumeclaims", "tell what holds a snapshot", "list"),
+			access.On(access.InCluster, access.Snapshots, "volumesnapshotcontents", "tell what holds a snapshot", "get"),
+		)),
+	)(c)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 )
 
@@ -24,7 +25,9 @@ type deleteDataArgs struct {
 
 // DeleteData deletes snapshots of BackupData and CopyVolumeData. It runs the data
 // mover in a pod, because the store may not be reachable from elsewhere.
-func DeleteData() Func { return fn[deleteDataArgs]{name: "DeleteData", exec: deleteData} }
+func DeleteData() Func {
+	return fn[deleteDataArgs]{name: "DeleteData", exec: deleteData, access: access.All(access.DataPod(access.In(access.InWork, "namespace")), access.ReadKey)}
+}
 
 func deleteData(ctx context.Context, env *Env, a deleteDataArgs) (Output, error) {
 	ns := env.namespaceOr(a.Namespace)

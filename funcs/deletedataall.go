@@ -3,6 +3,7 @@ package funcs
 import (
 	"context"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 )
 
@@ -19,7 +20,9 @@ type deleteDataAllArgs struct {
 
 // DeleteDataAll deletes the snapshots that BackupDataAll made, one after the other in
 // one pod.
-func DeleteDataAll() Func { return fn[deleteDataAllArgs]{name: "DeleteDataAll", exec: deleteDataAll} }
+func DeleteDataAll() Func {
+	return fn[deleteDataAllArgs]{name: "DeleteDataAll", exec: deleteDataAll, access: access.All(access.DataPod(access.In(access.InWork, "namespace")), access.ReadKey)}
+}
 
 func deleteDataAll(ctx context.Context, env *Env, a deleteDataAllArgs) (Output, error) {
 	info, err := parseBackupInfo(a.BackupInfo)

@@ -3,6 +3,7 @@ package funcs
 import (
 	"context"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 )
@@ -19,7 +20,7 @@ type deleteDataUsingKopiaServerArgs struct {
 // DeleteDataUsingKopiaServer deletes a snapshot behind the action's repository server.
 // The data mover runs in a pod of its own.
 func DeleteDataUsingKopiaServer() Func {
-	return fn[deleteDataUsingKopiaServerArgs]{name: "DeleteDataUsingKopiaServer", exec: deleteDataUsingKopiaServer}
+	return fn[deleteDataUsingKopiaServerArgs]{name: "DeleteDataUsingKopiaServer", exec: deleteDataUsingKopiaServer, access: access.DataPod(access.In(access.InWork, "namespace"))}
 }
 
 func deleteDataUsingKopiaServer(ctx context.Context, env *Env, a deleteDataUsingKopiaServerArgs) (Output, error) {

@@ -1,6 +1,10 @@
 package funcs
 
-import "context"
+import (
+	"context"
+
+	"github.com/rescuecue/rescue/funcs/access"
+)
 
 type deleteRDSSnapshotArgs struct {
 	awsArgs
@@ -11,7 +15,7 @@ type deleteRDSSnapshotArgs struct {
 // DeleteRDSSnapshot deletes a snapshot of an RDS instance or an Aurora cluster, and
 // waits until it is gone. One that is not there is fine.
 func DeleteRDSSnapshot() Func {
-	return fn[deleteRDSSnapshotArgs]{name: "DeleteRDSSnapshot", exec: deleteRDSSnapshot}
+	return fn[deleteRDSSnapshotArgs]{name: "DeleteRDSSnapshot", exec: deleteRDSSnapshot, access: access.None}
 }
 
 func deleteRDSSnapshot(ctx context.Context, env *Env, a deleteRDSSnapshotArgs) (Output, error) {

@@ -23,6 +23,9 @@ const (
 	keyRepository = "rescue.dev/repository"
 	// keyBytes is how much randomness a generated key has.
 	keyBytes = 32
+	// keyComponent is the value of the label componentLabel.
+	keyComponent   = "encryption-key"
+	componentLabel = "app.kubernetes.io/component"
 	// keyNameLength bounds the readable part of the Secret's name.
 	keyNameLength = 40
 )
@@ -32,8 +35,14 @@ const (
 func keyLabels() map[string]string {
 	return map[string]string{
 		"app.kubernetes.io/managed-by": "rescue",
-		"app.kubernetes.io/component":  "encryption-key",
+		componentLabel:                 keyComponent,
 	}
+}
+
+// IsEncryptionKey tells whether a Secret with these labels holds a generated key. It
+// must never be removed: without it, backups cannot be read.
+func IsEncryptionKey(labels map[string]string) bool {
+	return labels[componentLabel] == keyComponent
 }
 
 // keySecretName is the name of the Secret with the generated key of a repository.

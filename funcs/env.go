@@ -32,6 +32,9 @@ type Env struct {
 	// Progress receives figures while a long copy runs. It may be nil.
 	Progress func(Progress)
 
+	// Secrets knows what must not be shown. It may be nil.
+	Secrets Secrets
+
 	// Params are the parameters of the running action.
 	Params *compat.Params
 	// Namespace is where pods go when no namespace is given: the one that rescue
@@ -119,6 +122,21 @@ func (e *Env) noted(key string) string {
 	}
 	value, _ := e.Notes.Noted(key)
 	return value
+}
+
+// Secrets are the secret values of a run: what is among them is masked in logs, errors and
+// events, and reaches pods by reference.
+type Secrets interface {
+	// Add adds a value, as soon as a function learns of it.
+	Add(value string)
+	kube.SecretFinder
+}
+
+// taint makes a value known as a secret.
+func (e *Env) taint(value string) {
+	if e.Secrets != nil {
+		e.Secrets.Add(value)
+	}
 }
 
 // PodExecutor runs commands in containers that exist.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 	"github.com/rescuecue/rescue/funcs/rds"
 	"github.com/rescuecue/rescue/funcs/rds/pg"
@@ -32,7 +33,7 @@ type exportRDSSnapshotArgs struct {
 // profile's location. The instance that it makes of the snapshot for that is deleted
 // whatever happens.
 func ExportRDSSnapshotToLocation() Func {
-	return fn[exportRDSSnapshotArgs]{name: "ExportRDSSnapshotToLocation", exec: exportRDSSnapshot}
+	return fn[exportRDSSnapshotArgs]{name: "ExportRDSSnapshotToLocation", exec: exportRDSSnapshot, access: access.DataPod(access.In(access.InWork, "namespace"))}
 }
 
 func exportRDSSnapshot(ctx context.Context, env *Env, a exportRDSSnapshotArgs) (Output, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/schema"
 )
 
@@ -24,29 +25,29 @@ type Func interface {
 	Arguments() []string
 }
 
+// An Accessor is a Func that says what it asks the Kubernetes API for, so that
+// `rescue rbac` can tell. Functions that do not ask are Accessors without needs.
+type Accessor interface {
+	Access(access.Call) []access.Need
+}
+
 // Output is what a phase hands to later phases: text, or an integer where the
 // function's schema says so.
 type Output map[string]any
 
-// A Registry maps names to functions. The zero value is empty and ready for use.
+// A Registry maps names to functions, and has the schema that they are called by. The
+// zero value has no functions, the embedded schema, and is ready for use.
 type Registry struct {
 	byName map[string]Func
+	schema *schema.Set // nil: the embedded one
 }
 
 // Register adds f. It panics if the name is taken or unknown to the schema,
 // because both are mistakes of the program and not of its user.
 func (r *Registry) Register(f Func) {
-	if r.byName == nil {
-		r.byName = map[string]Func{}
+	if err := r.Add(f); err != nil {
+		panic(fmt.Sprintf("funcs: %v", err))
 	}
-	name := f.Name()
-	if _, taken := r.byName[name]; taken {
-		panic(fmt.Sprintf("funcs: function %s registered twice", name))
-	}
-	if _, known := schema.Function(name); !known {
-		panic(fmt.Sprintf("funcs: function %s has no schema", name))
-	}
-	r.byName[name] = f
 }
 
 // Lookup returns the function of that name. Without one, the error says whether
@@ -55,7 +56,7 @@ func (r *Registry) Lookup(name string) (Func, error) {
 	if f, ok := r.byName[name]; ok {
 		return f, nil
 	}
-	if _, known := schema.Function(name); known {
+	if _, known := r.Schema().Function(name); known {
 		return nil, fmt.Errorf("function %s is known to the schema, but this version of rescue cannot run it yet", name)
 	}
 	return nil, fmt.Errorf("unknown function %q", name)
@@ -76,9 +77,13 @@ func (r *Registry) Names() []string {
 type fn[A any] struct {
 	name string
 	exec func(ctx context.Context, env *Env, args A) (Output, error)
+	// access is what it asks the Kubernetes API for.
+	access access.Rule
 }
 
 func (f fn[A]) Name() string { return f.name }
+
+func (f fn[A]) Access(c access.Call) []access.Need { return f.access(c) }
 
 func (f fn[A]) Exec(ctx context.Context, env *Env, args Args) (Output, error) {
 	var a A

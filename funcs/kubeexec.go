@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -22,15 +24,28 @@ type kubeExecArgs struct {
 }
 
 // KubeExec runs a command in a container that is already there.
-func KubeExec() Func { return fn[kubeExecArgs]{name: "KubeExec", exec: kubeExec} }
+func KubeExec() Func {
+	return fn[kubeExecArgs]{name: "KubeExec", exec: kubeExec, access: access.Exec(access.In(access.InWork, "namespace"))}
+}
 
 func kubeExec(ctx context.Context, env *Env, a kubeExecArgs) (Output, error) {
+	env.warnOfSecret(ctx, a.Command)
 	return execInPod(ctx, env, ExecOptions{
 		Namespace: env.namespaceOr(a.Namespace),
 		Pod:       a.Pod,
 		Container: a.Container,
 		Command:   a.Command,
 	})
+}
+
+// warnOfSecret says that a command has a secret in it. A pod that exists cannot be given
+// one by reference.
+func (e *Env) warnOfSecret(ctx context.Context, command []string) {
+	if e.Secrets == nil || !slices.ContainsFunc(command, func(arg string) bool { return len(e.Secrets.Find(arg)) > 0 }) {
+		return
+	}
+	e.Log.WarnContext(ctx, "a secret stands in the command: the request to run it goes through the API server, whose audit log may keep it; "+
+		"let the script take the secret from the container's own environment or files")
 }
 
 // execInPod runs a user's command: both streams go to the log, outputs are taken

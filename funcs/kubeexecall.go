@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/rescuecue/rescue/funcs/access"
 )
 
 const (
@@ -30,7 +32,9 @@ type kubeExecAllArgs struct {
 // them at once. All run to their end, also when one fails; every failure is reported.
 // When several write the same output, the last one counts, in the order in which the
 // arguments name first the pods and then the containers.
-func KubeExecAll() Func { return fn[kubeExecAllArgs]{name: "KubeExecAll", exec: kubeExecAll} }
+func KubeExecAll() Func {
+	return fn[kubeExecAllArgs]{name: "KubeExecAll", exec: kubeExecAll, access: access.Exec(access.In(access.InWork, "namespace"))}
+}
 
 func kubeExecAll(ctx context.Context, env *Env, a kubeExecAllArgs) (Output, error) {
 	targets := a.targets(env)
@@ -38,6 +42,7 @@ func kubeExecAll(ctx context.Context, env *Env, a kubeExecAllArgs) (Output, erro
 		env.Log.Warn("no command was run: the arguments name no pods, or no containers", "pods", a.Pods, "containers", a.Containers)
 		return Output{}, nil
 	}
+	env.warnOfSecret(ctx, a.Command)
 	results := execIn(ctx, env, targets)
 	if err := failuresOf(ctx, targets, results); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -23,7 +24,7 @@ type kubeOpsArgs struct {
 }
 
 // KubeOps creates, deletes or patches objects of any kind.
-func KubeOps() Func { return fn[kubeOpsArgs]{name: "KubeOps", exec: kubeOps} }
+func KubeOps() Func { return fn[kubeOpsArgs]{name: "KubeOps", exec: kubeOps, access: changesObjects} }
 
 func kubeOps(ctx context.Context, env *Env, a kubeOpsArgs) (Output, error) {
 	switch {
@@ -137,4 +138,26 @@ func readPatch(spec string) ([]byte, error) {
 		return nil, errors.New("the spec is no map: a patch has the fields to change")
 	}
 	return json.Marshal(patch)
+}
+
+// changesObjects is what KubeOps asks for, which depends on its operation. One that is
+// only known in a run may be any.
+func changesObjects(c access.Call) []access.Need {
+	operation, namespace := c.Text("operation"), access.WhereOf(c.Args["namespace"], access.Where{Kind: access.Named, Name: metav1.NamespaceDefault})
+	var needs []access.Need
+	if operation == "create" || operation == "" {
+		needs = access.Manifests(c.Args["spec"], namespace, "create objects, and know its own when it tries again", "create", "get")
+		for i := range needs {
+			if needs[i].Resource == "customresourcedefinitions" {
+				needs[i].Verbs = append(needs[i].Verbs, "watch")
+			}
+		}
+	}
+	if operation == "delete" || operation == "" {
+		needs = append(needs, access.Object(c, c.Args["objectReference"], namespace, "delete an object, and wait until it is gone", "get", "watch", "delete"))
+	}
+	if operation == "patch" || operation == "" {
+		needs = append(needs, access.Object(c, c.Args["objectReference"], access.Where{Kind: access.Cluster}, "patch an object", "patch"))
+	}
+	return needs
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 	"github.com/rescuecue/rescue/funcs/store"
 )
@@ -19,7 +20,7 @@ type locationDeleteArgs struct {
 // the object of that path, and all below it. Kanister takes every object whose
 // path starts with the same text along; of a/b this never deletes a/bc.
 func LocationDelete() Func {
-	return fn[locationDeleteArgs]{name: "LocationDelete", exec: locationDelete}
+	return fn[locationDeleteArgs]{name: "LocationDelete", exec: locationDelete, access: access.If(access.ClaimLocation, access.DataPod(access.WithLocation))}
 }
 
 func locationDelete(ctx context.Context, env *Env, a locationDeleteArgs) (Output, error) {

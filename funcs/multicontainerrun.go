@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -43,7 +44,7 @@ type multiContainerRunArgs struct {
 // volume. The phase ends when both have ended. When one of them fails, the other has
 // a moment to end, and is then stopped: it may wait at a pipe for ever.
 func MultiContainerRun() Func {
-	return fn[multiContainerRunArgs]{name: "MultiContainerRun", exec: multiContainerRun}
+	return fn[multiContainerRunArgs]{name: "MultiContainerRun", exec: multiContainerRun, access: access.Pod(access.In(access.InWork, "namespace"))}
 }
 
 func multiContainerRun(ctx context.Context, env *Env, a multiContainerRunArgs) (Output, error) {

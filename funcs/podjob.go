@@ -66,7 +66,11 @@ func (e *Env) serviceAccountIn(namespace string) string {
 
 // pods returns the runner for pods.
 func (e *Env) pods() *kube.Runner {
-	return &kube.Runner{Client: e.Kube, Logs: e.Logs, Log: e.Log, Patience: e.Patience}
+	r := &kube.Runner{Client: e.Kube, Logs: e.Logs, Log: e.Log, Patience: e.Patience}
+	if e.Secrets != nil {
+		r.Secrets = e.Secrets
+	}
+	return r
 }
 
 // runPod runs the pod to its end and returns what its container wrote as outputs.

@@ -13,6 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -35,7 +36,9 @@ type prepareDataArgs struct {
 // ends, and takes its outputs also when it failed. A pod that did not get that far
 // fails the phase in any case: it could not start, ran out of memory, was evicted or
 // deleted. So do malformed outputs.
-func PrepareData() Func { return fn[prepareDataArgs]{name: "PrepareData", exec: prepareData} }
+func PrepareData() Func {
+	return fn[prepareDataArgs]{name: "PrepareData", exec: prepareData, access: mountsClaims}
+}
 
 func prepareData(ctx context.Context, env *Env, a prepareDataArgs) (Output, error) {
 	t, err := a.podTemplate(ctx, env)
@@ -127,4 +130,13 @@ func someClaims(of kube.WorkloadRef, otherwise string, claims []string) ([]strin
 		return nil, fmt.Errorf("%s: %s", of, otherwise)
 	}
 	return claims, nil
+}
+
+func mountsClaims(c access.Call) []access.Need {
+	in := access.In(access.InWork, "namespace")
+	return access.All(
+		access.Pod(in),
+		access.On(in, "", "persistentvolumeclaims", "mount the volumes", "get"),
+		access.If(access.Not(access.Surely("volumes")), readsTemplateClaims),
+	)(c)
 }

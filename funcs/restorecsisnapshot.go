@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rescuecue/rescue/funcs/access"
 )
 
 type restoreCSISnapshotArgs struct {
@@ -27,7 +29,7 @@ type restoreCSISnapshotArgs struct {
 // RestoreCSISnapshot makes a claim whose volume is filled from a snapshot. It does not
 // wait for the volume, which may only be made when a pod mounts the claim.
 func RestoreCSISnapshot() Func {
-	return fn[restoreCSISnapshotArgs]{name: "RestoreCSISnapshot", exec: restoreCSISnapshot}
+	return fn[restoreCSISnapshotArgs]{name: "RestoreCSISnapshot", exec: restoreCSISnapshot, access: restoresSnapshot}
 }
 
 func restoreCSISnapshot(ctx context.Context, env *Env, a restoreCSISnapshotArgs) (Output, error) {
@@ -122,4 +124,17 @@ func checkProvisioner(ctx context.Context, env *Env, class string, snap *snapsho
 	}
 	return fmt.Errorf("StorageClass %s makes volumes with the driver %s, but VolumeSnapshot %s/%s is of %s: use a storage class of that driver",
 		class, storage.Provisioner, snap.Namespace, snap.Name, content.Spec.Driver)
+}
+
+func restoresSnapshot(c access.Call) []access.Need {
+	in := access.In(access.InTarget, "namespace")
+	return access.All(
+		access.On(in, access.Snapshots, "volumesnapshots", "read the snapshot, and wait until it is ready", "get", "watch"),
+		access.On(in, "", "persistentvolumeclaims", "make a claim of the snapshot", "create", "get", "watch"),
+		access.Optionally(access.All(
+			access.On(access.InCluster, "storage.k8s.io", "storageclasses", "check that the class can make a volume of the snapshot", "get"),
+			access.On(access.InCluster, access.Snapshots, "volumesnapshotcontents", "check that the class can make a volume of the snapshot", "get"),
+			access.On(in, "", "events", "tell why a snapshot does not become ready", "list"),
+		)),
+	)(c)
 }

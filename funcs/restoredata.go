@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
@@ -31,7 +32,9 @@ type restoreDataArgs struct {
 
 // RestoreData restores a snapshot of BackupData or CopyVolumeData into volumes. It
 // makes a pod that mounts them, and runs the data mover there.
-func RestoreData() Func { return fn[restoreDataArgs]{name: "RestoreData", exec: restoreData} }
+func RestoreData() Func {
+	return fn[restoreDataArgs]{name: "RestoreData", exec: restoreData, access: access.All(access.VolumeDataPod(access.In(access.InWork, "namespace")), access.ReadKey)}
+}
 
 func restoreData(ctx context.Context, env *Env, a restoreDataArgs) (Output, error) {
 	if err := a.check(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover"
 )
 
@@ -26,7 +27,7 @@ type restoreDataAllArgs struct {
 // RestoreDataAll restores what BackupDataAll saved. For each pod it makes one that
 // mounts that pod's volumes, and runs the data mover there.
 func RestoreDataAll() Func {
-	return fn[restoreDataAllArgs]{name: "RestoreDataAll", exec: restoreDataAll}
+	return fn[restoreDataAllArgs]{name: "RestoreDataAll", exec: restoreDataAll, access: access.All(access.VolumeDataPod(access.In(access.InWork, "namespace")), access.ReadKey)}
 }
 
 func restoreDataAll(ctx context.Context, env *Env, a restoreDataAllArgs) (Output, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 	"github.com/rescuecue/rescue/funcs/mover"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
@@ -25,7 +26,7 @@ type restoreDataUsingKopiaServerArgs struct {
 // as kopia has it. It makes a pod that mounts the volumes, and runs the data mover
 // there.
 func RestoreDataUsingKopiaServer() Func {
-	return fn[restoreDataUsingKopiaServerArgs]{name: "RestoreDataUsingKopiaServer", exec: restoreDataUsingKopiaServer}
+	return fn[restoreDataUsingKopiaServerArgs]{name: "RestoreDataUsingKopiaServer", exec: restoreDataUsingKopiaServer, access: access.VolumeDataPod(access.In(access.InWork, "namespace"))}
 }
 
 func restoreDataUsingKopiaServer(ctx context.Context, env *Env, a restoreDataUsingKopiaServerArgs) (Output, error) {

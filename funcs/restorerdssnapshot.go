@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/mover/agent"
 	"github.com/rescuecue/rescue/funcs/rds"
 	"github.com/rescuecue/rescue/funcs/rds/pg"
@@ -30,7 +31,7 @@ type restoreRDSSnapshotArgs struct {
 // the databases of an instance from a dump. What it replaces is only deleted when the
 // replacement is in its place.
 func RestoreRDSSnapshot() Func {
-	return fn[restoreRDSSnapshotArgs]{name: "RestoreRDSSnapshot", exec: restoreRDSSnapshot}
+	return fn[restoreRDSSnapshotArgs]{name: "RestoreRDSSnapshot", exec: restoreRDSSnapshot, access: access.If(access.Given("backupID"), access.DataPod(access.In(access.InWork, "namespace")))}
 }
 
 func restoreRDSSnapshot(ctx context.Context, env *Env, a restoreRDSSnapshotArgs) (Output, error) {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
+	"github.com/rescuecue/rescue/funcs/access"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -19,7 +21,9 @@ type scaleWorkloadArgs struct {
 // ScaleWorkload sets the replicas of a Deployment, StatefulSet or DeploymentConfig.
 // The workload remembers the number before in an annotation, kube.ReplicasBefore,
 // so that a second attempt of the phase has the same output as the first.
-func ScaleWorkload() Func { return fn[scaleWorkloadArgs]{name: "ScaleWorkload", exec: scaleWorkload} }
+func ScaleWorkload() Func {
+	return fn[scaleWorkloadArgs]{name: "ScaleWorkload", exec: scaleWorkload, access: scalesWorkload}
+}
 
 func scaleWorkload(ctx context.Context, env *Env, a scaleWorkloadArgs) (Output, error) {
 	ref := kube.WorkloadRef{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name}
@@ -38,4 +42,20 @@ func scaleWorkload(ctx context.Context, env *Env, a scaleWorkloadArgs) (Output, 
 		return nil, err
 	}
 	return Output{"originalReplicaCount": int(before)}, nil
+}
+
+func scalesWorkload(c access.Call) []access.Need {
+	kind := cmp.Or(c.Text("kind"), c.Kind)
+	in := access.In(access.InTarget, "namespace")
+	const why = "scale the workload, and wait for its pods"
+	rules := []access.Rule{
+		access.On(in, "", "pods", why, "get", "watch"),
+		access.Optionally(access.On(in, "", "events", "tell why the workload does not become ready", "list")),
+	}
+	for _, k := range access.Kinds() {
+		if _, unknown := c.Args["kind"].(access.Unknown); unknown || strings.EqualFold(kind, "Any") || strings.EqualFold(k, kind) {
+			rules = append(rules, access.Workload(in, k, why, "patch", "watch"))
+		}
+	}
+	return access.All(rules...)(c)
 }

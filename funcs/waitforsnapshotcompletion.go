@@ -1,6 +1,10 @@
 package funcs
 
-import "context"
+import (
+	"context"
+
+	"github.com/rescuecue/rescue/funcs/access"
+)
 
 type waitForSnapshotCompletionArgs struct {
 	Snapshots string `json:"snapshots"`
@@ -9,7 +13,7 @@ type waitForSnapshotCompletionArgs struct {
 // WaitForSnapshotCompletion waits until snapshots are complete that CreateVolumeSnapshot
 // has begun.
 func WaitForSnapshotCompletion() Func {
-	return fn[waitForSnapshotCompletionArgs]{name: "WaitForSnapshotCompletion", exec: waitForSnapshotCompletion}
+	return fn[waitForSnapshotCompletionArgs]{name: "WaitForSnapshotCompletion", exec: waitForSnapshotCompletion, access: access.None}
 }
 
 func waitForSnapshotCompletion(ctx context.Context, env *Env, a waitForSnapshotCompletionArgs) (Output, error) {

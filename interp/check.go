@@ -39,7 +39,7 @@ type Difference struct {
 // CheckConversion renders a blueprint with Kanister's engine, and its conversion as
 // a run would, over as many generated parameters for each action as samples says.
 func CheckConversion(name string, bp *compat.Blueprint, conv *compat.Conversion, samples int) (*Checked, error) {
-	inst, err := convertedInstance(name, conv.CUE)
+	inst, err := convertedInstance(schema.Embedded(), name, conv.CUE)
 	if err != nil {
 		return nil, err
 	}

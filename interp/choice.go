@@ -21,6 +21,12 @@ import (
 // gives the first pod. It does not look into calls in this way.
 func callChoices(inst *build.Instance) error {
 	var errs []error
+	eachPackage(inst, func(inst *build.Instance) { errs = append(errs, callChoicesIn(inst.Files)) })
+	return errors.Join(errs...)
+}
+
+// eachPackage visits a package and all that it imports.
+func eachPackage(inst *build.Instance, f func(*build.Instance)) {
 	seen := map[*build.Instance]bool{}
 	var visit func(*build.Instance)
 	visit = func(inst *build.Instance) {
@@ -28,13 +34,12 @@ func callChoices(inst *build.Instance) error {
 			return
 		}
 		seen[inst] = true
-		errs = append(errs, callChoicesIn(inst.Files))
+		f(inst)
 		for _, dep := range inst.Imports {
 			visit(dep)
 		}
 	}
 	visit(inst)
-	return errors.Join(errs...)
 }
 
 // callChoicesIn does so in the files of one package.

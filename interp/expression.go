@@ -11,12 +11,11 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/ast/astutil"
 	cueerrors "cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
 // An expression is a part of the blueprint on its own: what it reads outside of
@@ -26,12 +25,19 @@ type expression struct {
 	src   string
 	holes []hole
 	value cue.Value // as in the blueprint, for positions
+	// wide says that it reads the phases as a whole, by way of the table; fromTable are
+	// the outputs that it reads there, as far as is known. CUE exports an expression so
+	// too if it names a phase that is not there.
+	wide      bool
+	table     *table
+	fromTable []Ref
 }
 
 type hole struct {
 	marker
 	start, end int  // offsets in src of what to replace
 	drop       bool // with nothing
+	table      bool // with the table of all phases
 	wrap       bool // with a struct whose #x is the value: CUE reads it as NAME.#x
 }
 
@@ -46,8 +52,15 @@ func (m *markers) export(v cue.Value) (*expression, error) {
 		return nil, fmt.Errorf("%s: %w", v.Path(), err)
 	}
 	e := &expression{src: string(src), value: v}
+	whole := cue.MakePath(append(m.action.Selectors(), cue.Str("phases"))...).String()
+	phases := ""
 	for _, let := range lets(file) {
 		path := originalPath(let)
+		if path == whole {
+			phases = let.Ident.Name
+			e.holes = append(e.holes, hole{table: true, start: let.Expr.Pos().Offset(), end: let.Expr.End().Offset(), wrap: wrapped(let.Expr)})
+			continue
+		}
 		mk, ok := m.find(path)
 		if !ok {
 			mk, ok = m.wholeOutput(path)
@@ -56,8 +69,18 @@ func (m *markers) export(v cue.Value) (*expression, error) {
 			e.holes = append(e.holes, hole{marker: mk, start: let.Expr.Pos().Offset(), end: let.Expr.End().Offset(), wrap: wrapped(let.Expr)})
 		}
 	}
-	e.dropUnread(file)
-	return e, nil
+	if e.wide = e.dropUnread(file)[phases]; e.wide {
+		err = e.probe(m)
+	}
+	return e, err
+}
+
+// text is what to put into the hole for a value.
+func (h hole) text(value []byte) []byte {
+	if h.wrap {
+		return slices.Concat([]byte("{#x: "), value, []byte("}"))
+	}
+	return value
 }
 
 // errNoSyntax says that CUE cannot write a value as an expression of its own.
@@ -98,40 +121,15 @@ func wrapped(x ast.Expr) bool {
 	return ok && id.Name == "#x"
 }
 
-// dropUnread removes what only served to export the expression, and the lets that
-// nothing reads then, or that are only read inside a hole: CUE refuses a let that
-// nothing reads.
-func (e *expression) dropUnread(file *ast.File) {
+// dropUnread removes what only served to export the expression, and the lets and
+// imports that nothing reads then, or that are only read inside a hole: CUE refuses
+// those that nothing reads. It returns the names that are read.
+func (e *expression) dropUnread(file *ast.File) map[string]bool {
 	all := map[string][]*ast.LetClause{}
 	for _, let := range lets(file) {
 		all[let.Ident.Name] = append(all[let.Ident.Name], let)
 	}
-	live := map[string]bool{}
-	var read func(n ast.Node)
-	read = func(n ast.Node) {
-		ast.Walk(n, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.LetClause:
-				return false
-			case *ast.Field:
-				if isMention(n) {
-					e.cut(n)
-					return false
-				}
-			case *ast.Ident:
-				if !live[n.Name] {
-					live[n.Name] = all[n.Name] != nil
-					for _, let := range all[n.Name] {
-						if !e.isHole(let) {
-							read(let.Expr)
-						}
-					}
-				}
-			}
-			return true
-		}, nil)
-	}
-	read(file)
+	live := e.live(file, all)
 	for name, group := range all {
 		if !live[name] {
 			for _, let := range group {
@@ -139,7 +137,54 @@ func (e *expression) dropUnread(file *ast.File) {
 			}
 		}
 	}
+	for spec := range file.ImportSpecs() {
+		if !live[importName(spec)] {
+			e.cut(spec)
+		}
+	}
 	e.sortHoles()
+	return live
+}
+
+// live are the names that are read outside of holes.
+func (e *expression) live(file *ast.File, lets map[string][]*ast.LetClause) map[string]bool {
+	live := map[string]bool{}
+	var read func(n ast.Node)
+	read = func(n ast.Node) {
+		ast.Walk(n, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.LetClause, *ast.ImportDecl:
+				return false
+			case *ast.Field:
+				if isMention(n) {
+					e.cut(n)
+					return false
+				}
+			case *ast.Ident:
+				if live[n.Name] {
+					break
+				}
+				live[n.Name] = true
+				for _, let := range lets[n.Name] {
+					if !e.isHole(let) {
+						read(let.Expr)
+					}
+				}
+			}
+			return true
+		}, nil)
+	}
+	read(file)
+	return live
+}
+
+// importName is the name that a file uses an import by.
+func importName(spec *ast.ImportSpec) string {
+	info, err := astutil.ParseImportSpec(spec)
+	if err != nil {
+		return ""
+	}
+	return info.Ident
 }
 
 func isMention(f *ast.Field) bool {
@@ -187,11 +232,11 @@ func originalPath(let *ast.LetClause) string {
 func (e *expression) reads() []Ref {
 	var refs []Ref
 	for _, h := range e.holes {
-		if !h.drop {
+		if !h.drop && !h.table {
 			refs = append(refs, h.ref)
 		}
 	}
-	return refs
+	return append(refs, e.fromTable...)
 }
 
 // Lookup gives the value of a Ref, and false when it does not exist. An error
@@ -205,14 +250,23 @@ func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
 	if err != nil {
 		return cue.Value{}, err
 	}
-	v := ctx.CompileString(src)
-	if err := v.Validate(cue.Concrete(true), cue.Final()); err != nil {
+	v, err := e.evaluate(ctx, src, lookup)
+	if err != nil {
 		if missing != nil {
 			return cue.Value{}, missing
 		}
 		return cue.Value{}, e.explain(err)
 	}
 	return v, nil
+}
+
+// evaluate compiles the source of the expression with its holes filled.
+func (e *expression) evaluate(ctx *cue.Context, src string, lookup Lookup) (cue.Value, error) {
+	if e.wide {
+		return e.bindTable(ctx, src, lookup)
+	}
+	v := ctx.CompileString(src)
+	return v, v.Validate(cue.Concrete(true), cue.Final())
 }
 
 // filled writes the expression with its holes filled. That a key of an object is
@@ -226,6 +280,10 @@ func (e *expression) filled(lookup Lookup) (src string, missing, err error) {
 		if h.drop {
 			continue
 		}
+		if h.table {
+			b.Write(h.text([]byte(tableName)))
+			continue
+		}
 		text, err := literal(h.ref, lookup)
 		switch {
 		case err != nil && h.ref.Field != "":
@@ -233,10 +291,7 @@ func (e *expression) filled(lookup Lookup) (src string, missing, err error) {
 		case err != nil:
 			return "", nil, err
 		}
-		if h.wrap {
-			text = slices.Concat([]byte("{#x: "), text, []byte("}"))
-		}
-		b.Write(text)
+		b.Write(h.text(text))
 	}
 	b.WriteString(e.src[done:])
 	return b.String(), missing, nil
@@ -302,7 +357,7 @@ func position(v cue.Value) token.Pos {
 // if there are several.
 func errorPos(err error) token.Pos {
 	for _, pos := range slices.Backward(cueerrors.Positions(err)) {
-		if pos.IsValid() && pos.Filename() != "" && !schema.Owns(pos.Filename()) {
+		if authored(pos) {
 			return pos
 		}
 	}
@@ -324,5 +379,14 @@ func located(err error) error {
 		all = append(all, msg)
 	}
 	sort.Strings(all)
-	return errors.New(strings.Join(slices.Compact(all), "\n"))
+	return &locatedError{err, strings.Join(slices.Compact(all), "\n")}
 }
+
+// A locatedError is one of CUE in words for people. Its positions are still there.
+type locatedError struct {
+	cue  error
+	text string
+}
+
+func (e *locatedError) Error() string { return e.text }
+func (e *locatedError) Unwrap() error { return e.cue }

@@ -43,23 +43,45 @@ type Blueprint struct {
 	ctx  *cue.Context
 	root cue.Value
 	path cue.Path
+	// again reads the package once more; nil where there is no need for runnable.
+	again func() (*build.Instance, error)
 }
 
 // ErrNoBlueprint says that a file or package was read and holds no blueprint.
 var ErrNoBlueprint = errors.New("no blueprint here")
+
+// A Loader loads blueprints. The zero value is ready for use.
+type Loader struct {
+	// Schema has the functions that blueprints may call; nil: those that Rescue brings
+	// along.
+	Schema *schema.Set
+}
+
+func (l Loader) schema() *schema.Set {
+	if l.Schema == nil {
+		return schema.Embedded()
+	}
+	return l.Schema
+}
+
+// Load loads with the functions that Rescue brings along: see Loader.Load.
+func Load(path string, stdin io.Reader) (*Blueprint, error) { return Loader{}.Load(path, stdin) }
+
+// LoadSource loads with the functions that Rescue brings along: see Loader.LoadSource.
+func LoadSource(name string, src []byte) (*Blueprint, error) { return Loader{}.LoadSource(name, src) }
 
 // Load reads the blueprint at path: a CUE file, the folder of a CUE package, or a
 // legacy YAML file; "-" reads stdin, which is taken for YAML unless it starts like
 // CUE. Several blueprints in one place are an error that names them: say which with
 // path "FILE:FIELD", where FIELD is the field of the package or the name of the legacy
 // Blueprint.
-func Load(path string, stdin io.Reader) (*Blueprint, error) {
+func (l Loader) Load(path string, stdin io.Reader) (*Blueprint, error) {
 	if path == "-" {
 		src, err := readLimited(stdin, "standard input")
 		if err != nil {
 			return nil, err
 		}
-		return LoadSource("-", src)
+		return l.LoadSource("-", src)
 	}
 	path, field := SplitField(path)
 	info, err := os.Stat(path)
@@ -70,7 +92,7 @@ func Load(path string, stdin io.Reader) (*Blueprint, error) {
 		return nil, tooLarge(path)
 	}
 	if info.IsDir() || strings.HasSuffix(path, ".cue") {
-		return loadCUE(path, field, info.IsDir(), nil)
+		return l.loadCUE(path, field, info.IsDir(), nil)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -81,20 +103,20 @@ func Load(path string, stdin io.Reader) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return loadSource(path, src, field)
+	return l.loadSource(path, src, field)
 }
 
 // LoadSource reads a blueprint from src, which is CUE or YAML by its content.
 // name is used in messages and, for CUE, to find the module it belongs to.
-func LoadSource(name string, src []byte) (*Blueprint, error) {
-	return loadSource(name, src, "")
+func (l Loader) LoadSource(name string, src []byte) (*Blueprint, error) {
+	return l.loadSource(name, src, "")
 }
 
-func loadSource(name string, src []byte, blueprint string) (*Blueprint, error) {
+func (l Loader) loadSource(name string, src []byte, blueprint string) (*Blueprint, error) {
 	if strings.HasSuffix(name, ".cue") || LooksLikeCUE(src) {
-		return loadCUE(name, blueprint, false, src)
+		return l.loadCUE(name, blueprint, false, src)
 	}
-	return loadYAML(name, src, blueprint)
+	return l.loadYAML(name, src, blueprint)
 }
 
 // LooksLikeCUE tells CUE from YAML by the first line that is not empty or a
@@ -140,6 +162,11 @@ func tooLarge(name string) error {
 // Instance loads the CUE package at path (a folder, or a single file) with the
 // embedded schema in reach. src, if not nil, stands in for the file's content.
 func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
+	return Loader{}.Instance(path, isDir, src)
+}
+
+// Instance does so with the loader's schema in reach.
+func (l Loader) Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
 	file := path
 	switch {
 	case path == "-":
@@ -156,7 +183,7 @@ func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
 	if isDir {
 		dir, arg = abs, "."
 	}
-	overlay, err := schema.ModuleOverlay(dir)
+	overlay, err := l.schema().ModuleOverlay(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +194,16 @@ func Instance(path string, isDir bool, src []byte) (*build.Instance, error) {
 	return inst, inst.Err
 }
 
-func loadCUE(path, field string, isDir bool, src []byte) (*Blueprint, error) {
-	inst, err := Instance(path, isDir, src)
+func (l Loader) loadCUE(path, field string, isDir bool, src []byte) (*Blueprint, error) {
+	inst, err := l.Instance(path, isDir, src)
 	if err != nil {
 		return nil, located(err)
 	}
-	return fromInstance(cuecontext.New(), inst, path, field)
+	b, err := fromInstance(cuecontext.New(), inst, path, field)
+	if err == nil && hasCalls(inst) {
+		b.again = func() (*build.Instance, error) { return l.Instance(path, isDir, src) }
+	}
+	return b, err
 }
 
 func fromInstance(ctx *cue.Context, inst *build.Instance, file, field string) (*Blueprint, error) {

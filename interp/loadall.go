@@ -3,13 +3,19 @@ package interp
 import (
 	"fmt"
 
+	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
 )
 
 // LoadAll loads all the blueprints of a CUE file, or of the package in a folder.
 // src, if not nil, stands in for the file's content. With field it is just that one.
 func LoadAll(path, field string, isDir bool, src []byte) ([]*Blueprint, error) {
-	inst, err := Instance(path, isDir, src)
+	return Loader{}.LoadAll(path, field, isDir, src)
+}
+
+// LoadAll does so with the loader's schema.
+func (l Loader) LoadAll(path, field string, isDir bool, src []byte) ([]*Blueprint, error) {
+	inst, err := l.Instance(path, isDir, src)
 	if err != nil {
 		return nil, located(err)
 	}
@@ -31,6 +37,9 @@ func LoadAll(path, field string, isDir bool, src []byte) ([]*Blueprint, error) {
 		b, err := fromInstance(ctx, inst, path, f)
 		if err != nil {
 			return nil, err
+		}
+		if hasCalls(inst) {
+			b.again = func() (*build.Instance, error) { return l.Instance(path, isDir, src) }
 		}
 		all = append(all, b)
 	}

@@ -11,19 +11,24 @@ import (
 // place that path says: like Load, but of several blueprints there it takes the one
 // of that name, and a single one of another name is an error.
 func LoadNamed(path string, stdin io.Reader, name string) (*Blueprint, error) {
+	return Loader{}.LoadNamed(path, stdin, name)
+}
+
+// LoadNamed does so with the loader's schema.
+func (l Loader) LoadNamed(path string, stdin io.Reader, name string) (*Blueprint, error) {
 	src, err := sourceOf(path, stdin)
 	if err != nil {
 		return nil, err
 	}
 	if src != nil && !strings.HasSuffix(path, ".cue") && !LooksLikeCUE(src) {
-		return loadYAML(path, src, name)
+		return l.loadYAML(path, src, name)
 	}
 	file, field := path, ""
 	if path != "-" {
 		file, field = SplitField(path)
 	}
 	info, err := os.Stat(file)
-	all, err := LoadAll(file, field, err == nil && info.IsDir(), src)
+	all, err := l.LoadAll(file, field, err == nil && info.IsDir(), src)
 	if err != nil {
 		return nil, err
 	}

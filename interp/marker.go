@@ -8,6 +8,10 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	cueerrors "cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"github.com/rescuecue/rescue/schema"
 )
 
 // A marker stands in the evaluated blueprint for a value that is only known while
@@ -76,11 +80,22 @@ type markers struct {
 	list   []marker
 	// exported are the structs below the action that become expressions.
 	exported [][]cue.Selector
+	// known are values that need no marker any more.
+	known map[Ref]bool
+	// marked is the action with the markers, and outputs what its phases declare: the
+	// table is made of them.
+	marked  cue.Value
+	places  map[filledLine]Ref
+	outputs map[string]map[string]cue.Kind
+	table   *table
 }
 
 // add makes a marker for ref, which stands at the given path below the action, for
 // a value of the given kind.
 func (m *markers) add(ref Ref, kind cue.Kind, at []cue.Selector, below ...cue.Selector) {
+	if m.known[ref] {
+		return
+	}
 	name := fmt.Sprintf("%s%d", markerPrefix, len(m.list))
 	m.list = append(m.list, marker{name, ref, append(slices.Clone(at), below...), kind})
 }
@@ -89,16 +104,46 @@ func (m *markers) add(ref Ref, kind cue.Kind, at []cue.Selector, below ...cue.Se
 // the markers of each package make a value of their own.
 func (m *markers) value() (cue.Value, error) {
 	all := m.ctx.CompileString("{}")
+	m.places = map[filledLine]Ref{}
 	for pkg, list := range m.byPackage() {
 		var b strings.Builder
-		for _, mk := range list {
+		for i, mk := range list {
 			fmt.Fprintf(&b, "%s: _\nfill: %s: %s\n", mk.name, labels(mk.at), unresolved(mk.name, mk.kind))
+			m.places[filledLine{pkg, 2*i + 2}] = mk.ref
 		}
 		b.WriteString(m.mentions(list))
-		v := m.ctx.CompileString(b.String(), cue.ImportPath(pkg))
+		v := m.ctx.CompileString(b.String(), cue.ImportPath(pkg), cue.Filename(filledIn+pkg))
 		all = all.Unify(v.LookupPath(cue.ParsePath("fill")))
 	}
 	return all, all.Err()
+}
+
+// filledIn begins the file names of what is filled into the author's blueprint.
+const filledIn = "rescue_filled_in:"
+
+// A filledLine is a line of what is filled in, for a package.
+type filledLine struct {
+	pkg  string
+	line int
+}
+
+// causes lists what an evaluation lacks that ended with an error, by the places of it.
+// An error's path does not tell: it can be that of whatever reads a marker.
+func causes(err cueerrors.Error, places map[filledLine]Ref) []Ref {
+	var refs []Ref
+	for _, pos := range cueerrors.Positions(err) {
+		pkg, ok := strings.CutPrefix(pos.Filename(), filledIn)
+		if ref, known := places[filledLine{pkg, pos.Line()}]; ok && known && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// authored says whether a place is in a file of the blueprint's author.
+func authored(pos token.Pos) bool {
+	name := pos.Filename()
+	return pos.IsValid() && name != "" && !strings.HasPrefix(name, filledIn) && !schema.Owns(name)
 }
 
 // mentionPrefix begins the names of fields that mentions makes.

@@ -36,7 +36,20 @@ func (p *Plan) readPhases(action cue.Value) error {
 	if a := action.LookupPath(cue.ParsePath("outputArtifacts")); a.Exists() {
 		p.artifacts, err = p.markers.export(a)
 	}
+	p.holdBack()
 	return err
+}
+
+// holdBack marks the phases that read a phase which only an open condition can bring.
+func (p *Plan) holdBack() {
+	if len(p.open) == 0 {
+		return
+	}
+	for _, ph := range p.Phases {
+		if ph.args.wide || ph.objects != nil && ph.objects.wide {
+			ph.Undecided = true
+		}
+	}
 }
 
 func (p *Plan) readPhase(v namedValue) (*Phase, error) {
@@ -63,11 +76,16 @@ func (p *Plan) readPhase(v namedValue) (*Phase, error) {
 		}
 		ph.Attempts = int(attempts)
 	}
+	ph.Undecided = p.waits(v.value)
 	if a := v.value.LookupPath(cue.ParsePath("after")); a.Exists() {
 		ph.After = []string{}
-		if err := a.Decode(&ph.After); err != nil {
+		// The phases of a list that is not decided are known in the next plan.
+		if open := p.waits(a); open {
+			ph.Undecided = true
+		} else if err := a.Decode(&ph.After); err != nil {
 			return nil, err
 		}
+		ph.named = slices.Clone(ph.After)
 	}
 	if ph.args, err = p.markers.export(v.value.LookupPath(cue.ParsePath("args"))); err != nil {
 		return nil, err
@@ -103,34 +121,61 @@ func place(pos token.Pos) string {
 // order fills in what each phase waits for: the phases it names, or all those
 // written before, and the phases whose outputs it reads.
 func (p *Plan) order() error {
-	var names []string
-	for _, ph := range p.Phases {
-		names = append(names, ph.Name)
+	names := make([]string, len(p.Phases))
+	index := map[string]int{}
+	for i, ph := range p.Phases {
+		names[i], index[ph.Name] = ph.Name, i
 	}
 	for i, ph := range p.Phases {
-		waits := map[string]bool{}
-		for _, name := range ph.After {
-			if !slices.Contains(names, name) {
-				return fmt.Errorf("%s: phase %s: after: there is no phase %q in action %s", ph.Place(), ph.Name, name, p.Action)
-			}
-			waits[name] = true
-		}
-		if ph.After == nil {
-			for _, before := range names[:i] {
-				waits[before] = true
-			}
-		}
-		if err := p.reads(ph, waits); err != nil {
+		waits, err := p.predecessors(ph, index)
+		if err != nil {
 			return err
 		}
-		ph.After = nil
-		for _, name := range names {
-			if waits[name] {
-				ph.After = append(ph.After, name)
+		if ph.After == nil {
+			// Most phases: they share one list, which would be long for each of many.
+			waits = slices.DeleteFunc(waits, func(j int) bool { return j < i })
+			if ph.After = names[:i:i]; len(waits) == 0 {
+				ph.InOrder = true
+				continue
 			}
+		} else {
+			ph.After = []string{}
+		}
+		for _, j := range waits {
+			ph.After = append(ph.After, names[j])
 		}
 	}
 	return p.checkCycle()
+}
+
+// predecessors are the indexes of the phases that ph names or reads, in the order written.
+func (p *Plan) predecessors(ph *Phase, index map[string]int) ([]int, error) {
+	waits := map[string]bool{}
+	for _, name := range ph.After {
+		if _, ok := index[name]; !ok {
+			return nil, p.unknownPredecessor(ph, name)
+		}
+		waits[name] = true
+	}
+	if err := p.reads(ph, waits); err != nil {
+		return nil, err
+	}
+	var found []int
+	for name := range waits {
+		if j, ok := index[name]; ok {
+			found = append(found, j)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+func (p *Plan) unknownPredecessor(ph *Phase, name string) error {
+	hint := ""
+	if len(p.open) > 0 {
+		hint = fmt.Sprintf("; if a condition brings it, write `after: [if CONDITION {%q}]`", name)
+	}
+	return fmt.Errorf("%s: phase %s: after: there is no phase %q in action %s%s", ph.Place(), ph.Name, name, p.Action, hint)
 }
 
 // reads adds the phases whose outputs or objects ph reads.
@@ -194,6 +239,11 @@ func (p *Plan) checkCycle() error {
 	}
 	done := map[string]bool{}
 	for _, ph := range p.Phases {
+		if ph.InOrder {
+			// What it waits for was looked at before it.
+			done[ph.Name] = true
+			continue
+		}
 		if cycle := findCycle(after, ph.Name, nil, done); cycle != nil {
 			return fmt.Errorf("%s: phases wait for each other: %s", ph.Place(), strings.Join(cycle, " waits for "))
 		}

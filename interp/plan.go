@@ -11,7 +11,6 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"github.com/rescuecue/rescue/compat"
-	"github.com/rescuecue/rescue/schema"
 )
 
 // A Plan is one action with its inputs filled in: what there is to run and what
@@ -25,11 +24,18 @@ type Plan struct {
 	Phases []*Phase
 	// Defer runs after the phases, whatever happened. It may be nil.
 	Defer *Phase
+	// SecretOptions are the options that the blueprint marks as secret.
+	SecretOptions []string
 
 	artifacts *expression
 	markers   *markers
 	// outputs holds the declared outputs of each phase: markers hide their kinds.
 	outputs map[string]map[string]cue.Kind
+	// openings are the conditions that are not decided yet: see decide.go.
+	openings
+	// file of the blueprint, and its root with the inputs filled in.
+	file   string
+	filled cue.Value
 }
 
 // A Phase of a plan.
@@ -38,6 +44,12 @@ type Phase struct {
 	Func string
 	// After are the phases to wait for, in the order written.
 	After []string
+	// InOrder says that these are all the phases written before, because the
+	// blueprint has no `after`, and nothing else.
+	InOrder bool
+	// Undecided says that the phase cannot be started before outputs that decide
+	// about it are known: see Plan.Open.
+	Undecided bool
 	// Timeout is 0 when the blueprint sets none.
 	Timeout time.Duration
 	// Attempts in all, at least 1; Backoff is the pause before the second.
@@ -48,6 +60,8 @@ type Phase struct {
 	// Pos is where the phase is written.
 	Pos token.Pos
 
+	// named are the phases of its `after`; nil without one.
+	named   []string
 	title   string
 	args    *expression
 	objects *expression
@@ -61,35 +75,49 @@ var ErrNoObject = errors.New("no such object was given")
 
 // Plan fills in the inputs of an action and finds what each phase waits for.
 func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
-	at := cue.MakePath(cue.Str("actions"), cue.Str(action))
-	v := b.Value.LookupPath(at)
-	if !v.Exists() {
-		return nil, fmt.Errorf("%s: %w: %q; the blueprint has %s", b.File, ErrNoAction, action, strings.Join(b.Actions(), ", "))
-	}
-	root, err := b.fillInput(v, params)
+	root, err := b.runnable()
 	if err != nil {
 		return nil, err
 	}
-	filled := root.LookupPath(v.Path())
-	p := &Plan{Blueprint: b.Name(), Action: action, markers: &markers{ctx: b.ctx, action: v.Path()}, outputs: map[string]map[string]cue.Kind{}}
-	if p.Kind, err = filled.LookupPath(cue.ParsePath("kind")).String(); err != nil {
+	at := cue.MakePath(append(b.path.Selectors(), cue.Str("actions"), cue.Str(action))...)
+	v := root.LookupPath(at)
+	if !v.Exists() {
+		return nil, fmt.Errorf("%s: %w: %q; the blueprint has %s", b.File, ErrNoAction, action, strings.Join(b.Actions(), ", "))
+	}
+	if root, err = fillInput(root, v, params); err != nil {
+		return nil, err
+	}
+	p := &Plan{Blueprint: b.Name(), Action: action, file: b.File, filled: root, markers: &markers{ctx: b.ctx, action: v.Path()}}
+	if p.Kind, err = p.actionOf(root).LookupPath(cue.ParsePath("kind")).String(); err != nil {
 		return nil, err
 	}
 	if err := checkObject(p.Kind, params); err != nil {
 		return nil, fmt.Errorf("%s: action %s %w", b.File, action, err)
 	}
-	marks, err := p.mark(filled)
+	p.SecretOptions = secretOptions(v)
+	return p, p.read()
+}
+
+// actionOf is the plan's action below root.
+func (p *Plan) actionOf(root cue.Value) cue.Value { return root.LookupPath(p.markers.action) }
+
+// read evaluates the action with its markers, and finds its phases.
+func (p *Plan) read() error {
+	p.outputs = map[string]map[string]cue.Kind{}
+	marks, err := p.mark(p.actionOf(p.filled))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	marked := root.FillPath(v.Path(), marks).LookupPath(v.Path())
-	if err := marked.Validate(); err != nil {
-		return nil, located(err)
+	action := p.actionOf(p.filled.FillPath(p.markers.action, marks))
+	if err := action.Validate(); err != nil {
+		return located(err)
 	}
-	if err := p.readPhases(marked); err != nil {
-		return nil, fmt.Errorf("%s: action %s: %w", b.File, action, err)
+	p.markers.marked, p.markers.outputs = action, p.outputs
+	p.findOpen(action)
+	if err := p.readPhases(action); err != nil {
+		return fmt.Errorf("%s: action %s: %w", p.file, p.Action, err)
 	}
-	return p, p.order()
+	return p.order()
 }
 
 // Actions lists the names of the blueprint's actions in the order written.
@@ -107,7 +135,7 @@ func (b *Blueprint) Name() string {
 }
 
 // fillInput unifies the action's input with the parameters, and returns the root.
-func (b *Blueprint) fillInput(action cue.Value, params *compat.Params) (cue.Value, error) {
+func fillInput(root, action cue.Value, params *compat.Params) (cue.Value, error) {
 	in, err := inputs(params)
 	if err != nil {
 		return cue.Value{}, err
@@ -120,7 +148,7 @@ func (b *Blueprint) fillInput(action cue.Value, params *compat.Params) (cue.Valu
 	}
 	keepKnownArtifacts(want, in)
 	at := cue.MakePath(append(action.Path().Selectors(), cue.Str("input"))...)
-	filled := b.root.FillPath(at, in)
+	filled := root.FillPath(at, in)
 	if err := filled.LookupPath(at).Validate(); err != nil {
 		return cue.Value{}, fmt.Errorf("inputs of action %s: %w", lastSelector(action.Path()), err)
 	}
@@ -290,6 +318,17 @@ func phaseValues(action cue.Value) ([]namedValue, error) {
 	return phases, nil
 }
 
+// PhaseNames lists the phases of an action in the order written, as a plan has them. The
+// error says that this order is not clear.
+func PhaseNames(action cue.Value) ([]string, error) {
+	phases, err := phaseValues(action)
+	names := make([]string, len(phases))
+	for i, p := range phases {
+		names[i] = p.name
+	}
+	return names, err
+}
+
 // userPos is where the value is written by the author and not by the schema.
 func userPos(v cue.Value) token.Pos {
 	op, parts := v.Expr()
@@ -297,7 +336,7 @@ func userPos(v cue.Value) token.Pos {
 		return v.Pos()
 	}
 	for _, part := range parts {
-		if pos := part.Pos(); pos.IsValid() && !schema.Owns(pos.Filename()) {
+		if pos := part.Pos(); authored(pos) {
 			return pos
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // loadYAML reads a legacy blueprint by converting it to CUE in memory, so that
 // YAML and CUE run on the same ground.
 // blueprint is the name of the one that is meant, or empty where there is but one.
-func loadYAML(name string, src []byte, blueprint string) (*Blueprint, error) {
+func (l Loader) loadYAML(name string, src []byte, blueprint string) (*Blueprint, error) {
 	bp, err := legacyBlueprint(name, src, blueprint)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func loadYAML(name string, src []byte, blueprint string) (*Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst, err := convertedInstance(name, conv.CUE)
+	inst, err := convertedInstance(l.schema(), name, conv.CUE)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +81,13 @@ func chooseDocument(file string, docs []*compat.Document, blueprint string) (*co
 }
 
 // convertedInstance builds the converter's output without touching a file system.
-func convertedInstance(name string, src []byte) (*build.Instance, error) {
+func convertedInstance(set *schema.Set, name string, src []byte) (*build.Instance, error) {
 	var broken error
 	ctx := build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
 		if path != schema.Module+"/schema" {
 			return nil
 		}
-		inst, err := schema.Instance()
+		inst, err := set.Instance()
 		if err != nil {
 			broken = err
 			return nil

@@ -109,4 +109,4 @@ type Releases struct {
 }
 
 // Kanister returns what is known of Kanister's releases.
-func Kanister() Releases { return Embedded().releases }
+func Kanister() Releases { return Embedded().descriptions().releases }

@@ -138,21 +138,6 @@ func decode(v cue.Value, path string, target any) error {
 	return c.Decode(target)
 }
 
-// typeDocs collects the comments on the schema's definitions.
-func typeDocs(v cue.Value) (map[string]string, error) {
-	docs := map[string]string{}
-	it, err := v.Fields(cue.Definitions(true))
-	if err != nil {
-		return nil, err
-	}
-	for it.Next() {
-		if it.Selector().IsDefinition() {
-			docs[it.Selector().String()] = comment(it.Value())
-		}
-	}
-	return docs, nil
-}
-
 func comment(v cue.Value) string {
 	var text []string
 	for _, g := range v.Doc() {

@@ -55,6 +55,9 @@ func (s *Set) files() (map[string][]byte, error) {
 // Owns says whether a file name, as CUE's positions have it, is one of the schema's.
 func Owns(filename string) bool {
 	dir, name := path.Split(filepath.ToSlash(filename))
+	if strings.HasSuffix(dir, "/cue.mod/pkg/"+Module+"/schema/") {
+		return true // files that With has added, too
+	}
 	if strings.HasSuffix(dir, "/schema/kanister/") {
 		name = "kanister/" + name
 	} else if !strings.HasSuffix(dir, "/schema/") {

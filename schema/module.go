@@ -15,15 +15,18 @@ import (
 // belongs to, whatever that module says about it: the schema of this program is the
 // one that its functions were written for. A folder that belongs to no module
 // becomes one. No network or registry is needed for it.
-func ModuleOverlay(dir string) (map[string]load.Source, error) {
+func ModuleOverlay(dir string) (map[string]load.Source, error) { return Embedded().ModuleOverlay(dir) }
+
+// ModuleOverlay does so with the functions of the set.
+func (s *Set) ModuleOverlay(dir string) (map[string]load.Source, error) {
 	root, src, err := findModule(dir)
 	if err != nil {
 		return nil, err
 	}
 	if root == "" {
-		overlay, err := Overlay(dir)
+		overlay, err := s.Overlay(dir)
 		if err == nil {
-			overlay[moduleFile(dir)] = load.FromString("module: \"blueprint.local\"\nlanguage: version: \"v0.17.0\"\n")
+			overlay[moduleFile(dir)] = load.FromString("module: \"blueprint.local\"\nlanguage: version: \"" + localLanguage + "\"\n")
 		}
 		return overlay, err
 	}
@@ -32,14 +35,39 @@ func ModuleOverlay(dir string) (map[string]load.Source, error) {
 		return nil, err
 	}
 	if strings.HasPrefix(file.QualifiedModule(), Module+"@") {
-		// The schema's own module has it.
-		return map[string]load.Source{}, nil
+		// The schema's own module has it, but for what With has added.
+		overlay := map[string]load.Source{}
+		for name, src := range s.extra {
+			overlay[filepath.Join(root, "schema", name)] = load.FromBytes(src)
+		}
+		return overlay, nil
 	}
-	overlay, err := Overlay(root)
+	overlay, err := s.Overlay(root)
 	if err != nil {
 		return nil, err
 	}
 	return overlay, hideDependency(overlay, root, file)
+}
+
+// localLanguage is the version of CUE for files that belong to no module.
+const localLanguage = "v0.17.0"
+
+// Language returns the version of CUE that the module of dir asks for, and whether it
+// is the module of the schema itself, whose files on disk go before the embedded ones.
+// A folder that belongs to no module has the newest.
+func Language(dir string) (version string, own bool, err error) {
+	root, src, err := findModule(dir)
+	if err != nil || root == "" {
+		return localLanguage, false, err
+	}
+	file, err := modfile.ParseNonStrict(src, moduleFile(root))
+	if err != nil {
+		return "", false, err
+	}
+	if file.Language != nil {
+		version = file.Language.Version
+	}
+	return version, strings.HasPrefix(file.QualifiedModule(), Module+"@"), nil
 }
 
 // hideDependency takes a published schema out of what the module depends on: it

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/load"
 	"cuelang.org/go/cue/parser"
 )
@@ -21,23 +20,18 @@ import (
 // use it.
 type Set struct {
 	// extra has the source of added files by file name.
-	extra     map[string][]byte
-	functions map[string]Func
-	// types has the comments on the definitions that arguments name.
-	types    map[string]string
-	releases Releases
+	extra map[string][]byte
+	// parsed is the package that scopes are made of.
+	parsed func() (*build.Instance, error)
+	// described is evaluated when somebody asks: many commands never do.
+	described func() (*descriptions, error)
+	scopes    scopePool
 }
 
 // Embedded returns the set of the functions that Rescue brings along.
 func Embedded() *Set { return embedded() }
 
-var embedded = sync.OnceValue(func() *Set {
-	s, err := newSet(nil)
-	if err != nil {
-		panic(fmt.Sprintf("the embedded schema is broken: %v", err))
-	}
-	return s
-})
+var embedded = sync.OnceValue(func() *Set { return newSet(nil) })
 
 // With returns a set that has the functions of a CUE file as well. The file is
 // of package schema and holds entries of #Functions, as those of this folder do.
@@ -53,7 +47,7 @@ func (s *Set) With(name string, src []byte) (*Set, error) {
 		return nil, err
 	}
 	for _, fn := range declared(f) {
-		if _, taken := s.functions[fn]; taken {
+		if slices.Contains(s.Names(), fn) {
 			return nil, fmt.Errorf("%s: function %s is there already", name, fn)
 		}
 	}
@@ -62,7 +56,8 @@ func (s *Set) With(name string, src []byte) (*Set, error) {
 		extra = map[string][]byte{}
 	}
 	extra[name] = src
-	return newSet(extra)
+	set := newSet(extra)
+	return set, set.check()
 }
 
 // declared lists the functions that a file has entries for.
@@ -90,17 +85,20 @@ func declared(f *ast.File) []string {
 
 // Function returns the description of a function.
 func (s *Set) Function(name string) (Func, bool) {
-	f, ok := s.functions[name]
+	f, ok, err := s.descriptions().function(name)
+	if err != nil {
+		panic(fmt.Sprintf("the embedded schema is broken: %v", err))
+	}
 	return f, ok
 }
 
 // Names lists all functions in alphabetical order.
-func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.functions)) }
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.descriptions().entries)) }
 
 // TypeDoc returns the comment on a definition that an Arg's Type names, such as
 // #Quantity.
 func (s *Set) TypeDoc(definition string) (string, bool) {
-	doc, ok := s.types[definition]
+	doc, ok := s.descriptions().types()[definition]
 	return doc, ok
 }
 
@@ -123,28 +121,9 @@ func (s *Set) Overlay(root string) (map[string]load.Source, error) {
 	return files, err
 }
 
-func newSet(extra map[string][]byte) (*Set, error) {
-	s := &Set{extra: extra, functions: map[string]Func{}}
-	inst, err := s.Instance()
-	if err != nil {
-		return nil, err
-	}
-	v := cuecontext.New().BuildInstance(inst)
-	if s.types, err = typeDocs(v); err != nil {
-		return nil, err
-	}
-	if err := v.LookupPath(cue.ParsePath("#Kanister")).Decode(&s.releases); err != nil {
-		return nil, err
-	}
-	it, err := v.LookupPath(cue.ParsePath("#Functions")).Fields()
-	if err != nil {
-		return nil, err
-	}
-	for it.Next() {
-		name := it.Selector().Unquoted()
-		if s.functions[name], err = describe(name, it.Value()); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+func newSet(extra map[string][]byte) *Set {
+	s := &Set{extra: extra}
+	s.parsed = sync.OnceValues(s.Instance)
+	s.described = sync.OnceValues(s.describe)
+	return s
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/interp/run"
@@ -15,7 +18,24 @@ func (f *runFlags) givenArtifacts() (map[string]compat.Artifact, error) {
 	if f.artifacts == "" {
 		return nil, nil
 	}
-	return readArtifacts(f.artifacts)
+	artifacts, err := readArtifacts(f.artifacts)
+	if err != nil {
+		return nil, err
+	}
+	return artifacts, unmasked(f.artifacts, artifacts)
+}
+
+// unmasked refuses artifacts that a secret was taken out of when they were printed: what
+// they name is not what the backup wrote.
+func unmasked(path string, artifacts map[string]compat.Artifact) error {
+	for _, name := range slices.Sorted(maps.Keys(artifacts)) {
+		a := artifacts[name]
+		values := slices.Collect(maps.Values(a.KeyValue))
+		if slices.ContainsFunc(append(values, a.KopiaSnapshot), func(v string) bool { return strings.Contains(v, run.Mask) }) {
+			return fmt.Errorf("%s: artifact %s had a secret in it, which was masked when it was printed: go on from the run itself with --from RUN, whose journal has it whole", path, name)
+		}
+	}
+	return nil
 }
 
 // readArtifacts accepts the result of a run, an ActionSet with its status, and a

@@ -25,8 +25,10 @@ type runFlags struct {
 	secrets    []string
 	configMaps []string
 	options    []string
-	artifacts  string
-	from       string
+	// secretOptions say where the values of options are that must not be shown.
+	secretOptions []string
+	artifacts     string
+	from          string
 
 	sessionFlags
 	output   string
@@ -36,6 +38,8 @@ type runFlags struct {
 	unsafe   bool
 	parallel int
 	timeout  time.Duration
+	// metricsFile is written when all is done.
+	metricsFile string
 
 	// given tells whether the user has set the flag of that name.
 	given func(name string) bool
@@ -56,6 +60,7 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.secrets, "secret", nil, "give the action a Secret, `KEY=NAMESPACE/NAME`; may be repeated")
 	fs.StringArrayVar(&f.configMaps, "config-map", nil, "give the action a ConfigMap, `KEY=NAMESPACE/NAME`; may be repeated")
 	fs.StringArrayVar(&f.options, "option", nil, "give the action an option, `KEY=VALUE`; may be repeated")
+	fs.StringArrayVar(&f.secretOptions, "secret-option", nil, "give the action an option that must not be shown, `KEY=env:VARIABLE` or KEY=file:PATH (- is standard input); may be repeated")
 	fs.StringVar(&f.artifacts, "artifacts", "", "`FILE` with the artifacts to restore from: what run -o json printed, or an ActionSet with its status")
 	fs.StringVar(&f.from, "from", "", "go on from an earlier `RUN`: on its object, with its artifacts, blueprint, profile, Secrets, ConfigMaps and options, unless flags say otherwise; or from a complete ActionSet, a file or [NAMESPACE/]NAME of the cluster")
 	fs.StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the result: text, json, or yaml for an ActionSet with its status")
@@ -65,6 +70,7 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.unsafe, "allow-unsafe-templates", false, "let templates read this program's environment and ask the network: env, expandenv, getHostByName")
 	fs.IntVar(&f.parallel, "parallel", 0, "run at most `N` phases of an action at once; 0 is no limit")
 	fs.DurationVar(&f.timeout, "timeout", 0, "cancel the run after this `DURATION`; 0 is no limit")
+	fs.StringVar(&f.metricsFile, "metrics-file", "", "when all is done, write metrics to this `FILE` in Prometheus' text format")
 	f.sessionFlags.register(fs)
 	f.given = fs.Changed
 }
@@ -98,7 +104,7 @@ func (f *runFlags) check(fs *pflag.FlagSet, args []string) error {
 		return usage("the ActionSet says which action to run: leave out %q", args[0])
 	}
 	for _, name := range []string{
-		"statefulset", "deployment", "deploymentconfig", "pvc", "namespace", "object", "secret", "config-map", "option", "artifacts", "from",
+		"statefulset", "deployment", "deploymentconfig", "pvc", "namespace", "object", "secret", "config-map", "option", "secret-option", "artifacts", "from",
 	} {
 		if fs.Changed(name) {
 			return usage("the ActionSet says that: leave out --%s", name)
@@ -120,8 +126,10 @@ func (f *runFlags) spec(action string) (compat.ActionSpec, error) {
 	if spec.ConfigMaps, err = references("--config-map", f.configMaps); err != nil {
 		return spec, err
 	}
-	spec.Options, err = keyValues("--option", f.options)
-	return spec, err
+	if spec.Options, err = keyValues("--option", f.options); err != nil {
+		return spec, err
+	}
+	return spec, f.checkSecretOptions(spec.Options)
 }
 
 // target reads the one flag that names the object.

@@ -65,6 +65,9 @@ func (c *call) parentFile(action string) (*request, error) {
 	}
 	if json.Valid(src) && !isActionSet(src) {
 		artifacts, err := artifactsOfJSON(c.from, src)
+		if err == nil {
+			err = unmasked(c.from, artifacts)
+		}
 		return &request{actions: []compat.ActionSpec{{Name: action, Artifacts: artifacts}}}, cannot(err)
 	}
 	_, set, err := actionSetOfFile(c.from)
@@ -115,13 +118,16 @@ func (c *call) parentRun(action string, s run.Summary) (*request, error) {
 // checkMasked refuses options that the journal does not keep because they hold a secret.
 func (c *call) checkMasked(spec compat.ActionSpec) error {
 	for key, value := range spec.Options {
-		given := slices.ContainsFunc(c.options, func(o string) bool { return strings.HasPrefix(o, key+"=") })
-		if strings.Contains(value, run.Mask) && !given {
-			return usage("option %s of run %s holds a secret, which the journal does not keep: give it again with --option", key, c.from)
+		given := slices.ContainsFunc(slices.Concat(c.options, c.secretOptions), func(o string) bool { return strings.HasPrefix(o, key+"=") })
+		if isMasked(value) && !given {
+			return usage("option %s of run %s holds a secret, which the journal does not keep: give it again with --secret-option", key, c.from)
 		}
 	}
 	return nil
 }
+
+// isMasked tells whether the journal does not keep a value, because it holds a secret.
+func isMasked(value string) bool { return strings.Contains(value, run.Mask) }
 
 // goOnWhere takes the place of the parent unless flags name one.
 func (c *call) goOnWhere(was sessionFlags) {

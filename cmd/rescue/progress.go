@@ -21,8 +21,9 @@ const progressEvery = 10 * time.Second
 
 // onEvent shows what happens in an action.
 func (c *call) onEvent(t *task) func(run.Event) {
-	tell, show := announce(t.talk), c.progress(t)
+	tell, show, trace := announce(t.talk), c.progress(t), c.trace(t)
 	return func(e run.Event) {
+		trace(e)
 		if c.events {
 			c.eventLines.write(e)
 		}

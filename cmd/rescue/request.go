@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/kube"
 )
 
 // A request is what one call asks for, whether flags or an ActionSet said it.
@@ -42,6 +44,9 @@ func (c *call) request(ctx context.Context, args []string) (*request, error) {
 	spec, err := c.spec(args[0])
 	if err != nil {
 		return nil, usage("%w", err)
+	}
+	if err := c.addSecretOptions(&spec); err != nil {
+		return nil, err
 	}
 	if c.from != "" {
 		return c.requestFrom(ctx, spec)
@@ -178,16 +183,66 @@ type asked struct {
 	// ActionSet that the action is from: a file, or NAMESPACE/NAME.
 	ActionSet string `json:"actionSet,omitempty"`
 	// BlueprintFile is where the blueprint is, as -b takes it.
-	BlueprintFile    string            `json:"blueprintFile"`
-	Profile          string            `json:"profile,omitempty"`
-	RepositoryServer string            `json:"repositoryServer,omitempty"`
-	Session          sessionFlags      `json:"session"`
-	Action           compat.ActionSpec `json:"action"`
+	BlueprintFile    string       `json:"blueprintFile"`
+	Profile          string       `json:"profile,omitempty"`
+	RepositoryServer string       `json:"repositoryServer,omitempty"`
+	Session          sessionFlags `json:"session"`
+	// Server is the address of the cluster.
+	Server string            `json:"server,omitempty"`
+	Limits limits            `json:"limits"`
+	Action compat.ActionSpec `json:"action"`
 }
 
-func (c *call) askedFor(req *request, t *task) (json.RawMessage, error) {
-	return json.Marshal(asked{
+// limits are those flags of a run that a resumed one keeps.
+type limits struct {
+	Parallel    int           `json:"parallel,omitempty"`
+	Timeout     time.Duration `json:"timeout,omitempty"`
+	AllowUnsafe bool          `json:"allowUnsafeTemplates,omitempty"`
+	Pods        kube.Patience `json:"pods"`
+}
+
+// askedFor is what the journal keeps of a task. Names of objects and of files are no
+// secrets, even where a Secret holds the same word, and a later process needs them.
+func (c *call) askedFor(req *request, t *task) func(mask func(string) string) (json.RawMessage, error) {
+	a := asked{
 		ActionSet: absolute(req.source), BlueprintFile: t.found, Profile: absolute(c.profile),
-		RepositoryServer: c.server, Session: c.sessionFlags, Action: t.spec,
-	})
+		RepositoryServer: c.server, Session: c.sessionFlags.absolute(), Action: t.spec,
+		Limits: limits{Parallel: c.parallel, Timeout: c.timeout, AllowUnsafe: c.unsafe, Pods: c.patience},
+	}
+	return func(mask func(string) string) (json.RawMessage, error) {
+		masked := a
+		if c.place != nil {
+			masked.Server = c.place.server
+		}
+		masked.Action.Options = map[string]string{}
+		for key, value := range a.Action.Options {
+			masked.Action.Options[key] = mask(value)
+		}
+		masked.Action.PodOverride, _ = maskTexts(a.Action.PodOverride, mask).(map[string]any)
+		return json.Marshal(masked)
+	}
+}
+
+// maskTexts masks the texts in what came from YAML or JSON.
+func maskTexts(v any, mask func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return mask(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, of := range v {
+			out[i] = maskTexts(of, mask)
+		}
+		return out
+	case map[string]any:
+		if v == nil {
+			return v
+		}
+		out := make(map[string]any, len(v))
+		for key, of := range v {
+			out[key] = maskTexts(of, mask)
+		}
+		return out
+	}
+	return v
 }

@@ -12,7 +12,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/rescuecue/rescue/interp"
+	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/interp/run"
 )
 
@@ -26,6 +26,9 @@ func writeJSON(w io.Writer, v any) error {
 // writeResults prints what came of the actions.
 func (c *call) writeResults(req *request, tasks []*task) error {
 	w := c.streams.Stdout
+	for _, t := range tasks {
+		t.result = t.result.Redacted()
+	}
 	switch {
 	case c.output == "yaml":
 		set, err := actionSetOf(req, tasks)
@@ -116,8 +119,12 @@ func writeResult(w io.Writer, r *run.Result) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Artifacts)) {
-		a := r.Artifacts[name]
+	return writeArtifacts(w, r.Artifacts)
+}
+
+func writeArtifacts(w io.Writer, artifacts map[string]compat.Artifact) error {
+	for _, name := range slices.Sorted(maps.Keys(artifacts)) {
+		a := artifacts[name]
 		for _, key := range slices.Sorted(maps.Keys(a.KeyValue)) {
 			fmt.Fprintf(w, "artifact %s.%s: %s\n", name, key, a.KeyValue[key])
 		}
@@ -138,76 +145,4 @@ func writePhase(w io.Writer, p *run.PhaseResult) {
 		outputs = append(outputs, fmt.Sprintf("%s=%v", key, p.Output[key]))
 	}
 	fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", p.Name, p.Func, p.State, took, strings.Join(outputs, " "))
-}
-
-// planned is the document of a dry run.
-type planned struct {
-	FormatVersion string         `json:"formatVersion"`
-	Blueprint     string         `json:"blueprint"`
-	Action        string         `json:"action"`
-	Phases        []plannedPhase `json:"phases"`
-	DeferPhase    *plannedPhase  `json:"deferPhase,omitempty"`
-}
-
-type plannedPhase struct {
-	Name  string   `json:"name"`
-	Func  string   `json:"func"`
-	After []string `json:"after"`
-}
-
-// showPlans prints what would run.
-func (c *call) showPlans(tasks []*task) error {
-	var docs []planned
-	for _, t := range tasks {
-		docs = append(docs, planOf(t.opts.Plan))
-	}
-	return cannot(writePlans(c.streams.Stdout, c.output, docs))
-}
-
-func writePlans(w io.Writer, format string, docs []planned) error {
-	switch {
-	case format == "json" && len(docs) == 1:
-		return writeJSON(w, docs[0])
-	case format == "json":
-		return writeJSON(w, struct {
-			FormatVersion string    `json:"formatVersion"`
-			Actions       []planned `json:"actions"`
-		}{run.FormatVersion, docs})
-	}
-	for _, doc := range docs {
-		if err := writePlan(w, doc); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func planOf(p *interp.Plan) planned {
-	doc := planned{FormatVersion: run.FormatVersion, Blueprint: p.Blueprint, Action: p.Action, Phases: []plannedPhase{}}
-	for _, ph := range p.Phases {
-		doc.Phases = append(doc.Phases, plannedPhase{ph.Title(), ph.Func, append([]string{}, ph.After...)})
-	}
-	if p.Defer != nil {
-		doc.DeferPhase = &plannedPhase{Name: p.Defer.Title(), Func: p.Defer.Func, After: []string{}}
-	}
-	return doc
-}
-
-func writePlan(w io.Writer, doc planned) error {
-	fmt.Fprintf(w, "%s of %s would run:\n", doc.Action, doc.Blueprint)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, ph := range doc.Phases {
-		fmt.Fprintf(t, "  %s\t%s\tafter %s\n", ph.Name, ph.Func, orNothing(ph.After))
-	}
-	if d := doc.DeferPhase; d != nil {
-		fmt.Fprintf(t, "  %s\t%s\tat the end, whatever happened\n", d.Name, d.Func)
-	}
-	return t.Flush()
-}
-
-func orNothing(names []string) string {
-	if len(names) == 0 {
-		return "nothing"
-	}
-	return strings.Join(names, ", ")
 }

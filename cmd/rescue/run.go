@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rescuecue/rescue/cmd/internal/cli"
+	"github.com/rescuecue/rescue/cmd/internal/telemetry"
+	"github.com/rescuecue/rescue/interp/run"
 )
 
 func runCommand(streams cli.Streams) *cobra.Command {
@@ -39,7 +41,8 @@ blueprint, profile, Secrets, ConfigMaps and options, unless flags say otherwise.
   rescue run restore --from 20261122-031500-x7k2p
   rescue run -f actionset.yaml -o yaml
   rescue run --actionset kanister/backup-m4n5p`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cli.CompleteAction("blueprint"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd.Flags(), args); err != nil {
 				return err
@@ -50,6 +53,11 @@ blueprint, profile, Secrets, ConfigMaps and options, unless flags say otherwise.
 		},
 	}
 	f.register(cmd.Flags())
+	complete := completeRuns(func(r listedRun) bool { return r.State == run.Complete })
+	if err := cmd.RegisterFlagCompletionFunc("from", complete); err != nil {
+		// Only a flag that does not exist is refused, and it was made a line above.
+		panic(err)
+	}
 	return cmd
 }
 
@@ -78,21 +86,39 @@ type call struct {
 	place *session
 	// stdin is what -b - has read.
 	stdin []byte
+	// secretValues are those of the secret options.
+	secretValues []string
 	// vetted are the blueprints that have been checked.
 	vetted map[string]bool
+	// texts are those of the cluster's Blueprints that were read, by NAMESPACE/NAME.
+	texts map[string][]byte
 	// eventLines are for --events.
 	eventLines eventLines
+	// tracer sends traces; nil if nobody asked for them.
+	tracer *telemetry.Tracer
 }
 
 func (f *runFlags) run(ctx context.Context, streams cli.Streams, args []string) error {
+	return newCall(f, streams).do(ctx, func(c *call) error { return c.run(ctx, args) })
+}
+
+func newCall(f *runFlags, streams cli.Streams) *call {
 	streams.Stderr = newTalk(streams.Stderr)
-	c := &call{runFlags: f, streams: streams, vetted: map[string]bool{}, eventLines: eventLines{w: streams.Stdout}}
-	err := c.run(ctx, args)
+	return &call{
+		runFlags: f, streams: streams, vetted: map[string]bool{}, texts: map[string][]byte{}, eventLines: eventLines{w: streams.Stdout},
+	}
+}
+
+// do does something, and then leaves the place where actions run.
+func (c *call) do(ctx context.Context, what func(*call) error) error {
+	c.startTracing(ctx)
+	err := what(c)
+	c.endTracing(ctx)
 	if c.place == nil {
 		return err
 	}
 	if closeErr := c.place.close(context.WithoutCancel(ctx)); closeErr != nil {
-		fmt.Fprintf(streams.Stderr, "rescue: %v\n", closeErr)
+		fmt.Fprintf(c.streams.Stderr, "rescue: %v\n", closeErr)
 		err = cmp.Or(err, cannot(closeErr))
 	}
 	return err
@@ -113,7 +139,7 @@ func (c *call) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if c.dryRun {
-		return c.showPlans(tasks)
+		return c.showPlans(ctx, tasks)
 	}
 	return c.runAll(ctx, req, tasks)
 }

@@ -15,6 +15,9 @@ import (
 // says which to wait for. One that fails leaves the others alone.
 func (c *call) runAll(ctx context.Context, req *request, tasks []*task) error {
 	for _, t := range tasks {
+		if t.opts.Journal != nil {
+			continue // A resumed run: it is open since the run was looked at.
+		}
 		journal, err := run.OpenJournal(c.journals(), t.opts.ID)
 		if err != nil {
 			return cannot(err)
@@ -32,6 +35,7 @@ func (c *call) runAll(ctx context.Context, req *request, tasks []*task) error {
 		wg.Go(func() { t.result, t.err = run.Run(ctx, t.opts) })
 	}
 	wg.Wait()
+	metricsErr := c.writeMetrics(tasks)
 	if err := c.writeResults(req, tasks); err != nil {
 		return cannot(err)
 	}
@@ -39,7 +43,10 @@ func (c *call) runAll(ctx context.Context, req *request, tasks []*task) error {
 	for _, t := range tasks {
 		errs = append(errs, t.named(t.err))
 	}
-	return failed(errors.Join(errs...))
+	if err := errors.Join(errs...); err != nil || metricsErr == nil {
+		return failed(errors.Join(err, metricsErr))
+	}
+	return cannot(metricsErr)
 }
 
 // announce tells of each phase as it starts and ends.
@@ -49,6 +56,8 @@ func announce(w io.Writer) func(run.Event) {
 		switch e.Kind {
 		case run.RunStarted:
 			fmt.Fprintf(w, "%s run %s\n", at, e.Run)
+		case run.RunResumed:
+			fmt.Fprintf(w, "%s run %s goes on\n", at, e.Run)
 		case run.PhaseStarted:
 			fmt.Fprintf(w, "%s %s: %s\n", at, phaseName(e), e.Func)
 		case run.PhaseFinished:

@@ -56,9 +56,11 @@ func TestScripts(t *testing.T) {
 			return refusal() == "", nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await":  await,
-			"plain":  plain,
-			"setenv": setenv,
+			"await":    await,
+			"setrun":   setRun,
+			"waitline": waitLine,
+			"plain":    plain,
+			"setenv":   setenv,
 		},
 	})
 }
@@ -133,6 +135,63 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("no file %s after a minute", args[0])
+}
+
+// waitLine is the script command `waitline FILE LINE [COUNT]`: it waits until the file has
+// the line as often as that.
+func waitLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: waitline FILE LINE [COUNT]")
+	}
+	want := 1
+	if len(args) == 3 {
+		var err error
+		want, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	path := ts.MkAbs(args[0])
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		// It may not be there yet.
+		text, _ := os.ReadFile(path)
+		lines := 0
+		for line := range strings.Lines(string(text)) {
+			if line == args[1]+"\n" {
+				lines++
+			}
+		}
+		if lines >= want {
+			return
+		}
+	}
+	ts.Fatalf("no line %q in %s after a minute", args[1], args[0])
+}
+
+// setRun is the script command `setrun NAME FILE STATE [INDEX]`: it sets a variable to the
+// run of that state in what `rescue runs -o json` printed.
+func setRun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: setrun NAME FILE STATE [INDEX]")
+	}
+	var doc struct {
+		Runs []struct{ Run, State string }
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &doc))
+	index := 0
+	if len(args) == 4 {
+		var err error
+		index, err = strconv.Atoi(args[3])
+		ts.Check(err)
+	}
+	for _, r := range doc.Runs {
+		if r.State == args[2] {
+			if index == 0 {
+				ts.Setenv(args[0], r.Run)
+				return
+			}
+			index--
+		}
+	}
+	ts.Fatalf("%s: no run is %s", args[1], args[2])
 }
 
 // changing is what differs from run to run.

@@ -40,11 +40,8 @@ type sessionFlags struct {
 }
 
 func (f *sessionFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Runtime, "runtime", "cluster", "`WHERE` to run: cluster, or local for the embedded one")
-	fs.StringVar(&f.LocalDir, "local-dir", "", "`DIR` with the objects and volumes of the embedded cluster (default: STATE-DIR/local)")
+	f.registerPlace(fs)
 	fs.StringArrayVar(&f.Objects, "objects", nil, "`FILE` with Kubernetes objects to apply to the embedded cluster first; may be repeated")
-	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "`FILE` with the cluster's address and credentials (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
-	fs.StringVar(&f.Context, "context", "", "`NAME` of the kubeconfig's context")
 	fs.StringVar(&f.WorkNamespace, "work-namespace", "", "`NAMESPACE` for pods that name none (default: that of the kubeconfig's context)")
 	fs.StringVar(&f.ServiceAccount, "service-account", "", "`NAME` of the service account for pods in the work namespace (default: the namespace's own)")
 	fs.DurationVar(&f.patience.Start, "pod-start-timeout", 0, "how long a pod may take to start, `DURATION` (default: 15m, or $TIMEOUT_WORKER_POD_READY minutes)")
@@ -53,6 +50,14 @@ func (f *sessionFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.SecurePods, "secure-pods", os.Getenv("SECURE_DEFAULTS_FOR_JOB_PODS") == "true", "give generated pods the service account named default, without its token (default: true if $SECURE_DEFAULTS_FOR_JOB_PODS is \"true\")")
 	fs.DurationVar(&f.patience.Volume, "volume-timeout", 0, "how long a disk that cannot be attached or mounted is tried, `DURATION` (default 7m)")
 	fs.StringVar(&f.ToolsImage, "tools-image", "", "`IMAGE` of pods that move data, where the phase names none (default "+funcs.DefaultToolsImage+")")
+}
+
+// registerPlace adds the flags that say which cluster, and where the journals are.
+func (f *sessionFlags) registerPlace(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Runtime, "runtime", "cluster", "`WHERE` to run: cluster, or local for the embedded one")
+	fs.StringVar(&f.LocalDir, "local-dir", "", "`DIR` with the objects and volumes of the embedded cluster (default: STATE-DIR/local)")
+	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "`FILE` with the cluster's address and credentials (default: $KUBECONFIG, ~/.kube/config, or the pod's own account)")
+	fs.StringVar(&f.Context, "context", "", "`NAME` of the kubeconfig's context")
 	fs.StringVar(&f.StateDir, "state-dir", defaultStateDir(), "`DIR` for the journals of runs")
 }
 
@@ -70,6 +75,16 @@ func defaultStateDir() string {
 	return filepath.Join(home, ".local", "state", "rescue")
 }
 
+// absolute returns flags that hold in whatever folder a later call is made.
+func (f sessionFlags) absolute() sessionFlags {
+	for _, path := range []*string{&f.LocalDir, &f.Kubeconfig, &f.StateDir} {
+		if abs, err := filepath.Abs(*path); err == nil && *path != "" {
+			*path = abs
+		}
+	}
+	return f
+}
+
 func (f *sessionFlags) journals() string { return filepath.Join(f.StateDir, "runs") }
 
 // A session is a connection to the place where actions run.
@@ -77,7 +92,9 @@ type session struct {
 	env *funcs.Env
 	// profile is what the place offers when no profile is named; it may be nil.
 	profile *compat.Profile
-	close   func(context.Context) error
+	// server is the address of the cluster; the embedded one has none.
+	server string
+	close  func(context.Context) error
 }
 
 // open connects to the cluster, or starts the embedded one.
@@ -147,14 +164,19 @@ func (f *sessionFlags) openCluster(env *funcs.Env) (*session, error) {
 			return nil, cannot(err)
 		}
 	}
-	return &session{env: env, close: func(context.Context) error { return nil }}, nil
+	return &session{env: env, server: rest.Host, close: func(context.Context) error { return nil }}, nil
+}
+
+// localDir is where the objects and volumes of the embedded cluster are.
+func (f *sessionFlags) localDir() string {
+	if f.LocalDir != "" {
+		return f.LocalDir
+	}
+	return filepath.Join(f.StateDir, "local")
 }
 
 func (f *sessionFlags) openLocal(ctx context.Context, env *funcs.Env) (*session, error) {
-	dir := f.LocalDir
-	if dir == "" {
-		dir = filepath.Join(f.StateDir, "local")
-	}
+	dir := f.localDir()
 	profile, err := local.DefaultProfile(dir)
 	if err != nil {
 		return nil, cannot(err)

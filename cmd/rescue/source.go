@@ -92,6 +92,9 @@ func (c *call) clusterBlueprint(ctx context.Context, ref, namespace string) (*in
 	}
 	meta, _ := object["metadata"].(map[string]any)
 	ref = fmt.Sprintf("%v/%v", meta["namespace"], meta["name"])
+	if err := c.keepResource(ref, object); err != nil {
+		return nil, "", failed(err)
+	}
 	title := "Blueprint " + ref + " (as YAML)"
 	if !c.noVet && !c.vetted[title] {
 		unit := vet.Unit{Language: vet.YAML, Files: []vet.File{{Name: title, Data: src}}}

@@ -28,6 +28,9 @@ func actionSetOf(req *request, tasks []*task) (map[string]any, error) {
 			return nil, err
 		}
 	}
+	for _, t := range tasks {
+		out["spec"] = maskOptions(out["spec"], t.result.Mask)
+	}
 	out["metadata"] = named(out["metadata"], tasks[0].opts.ID)
 	status, err := asMap(statusOf(tasks))
 	out["status"] = status

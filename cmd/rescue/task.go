@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type task struct {
 	// talk is standard error, with the title before each line.
 	talk io.Writer
 
+	// inputs are those of the run that this one goes on with; nil for a new run.
+	inputs *run.Inputs
+
 	opts   run.Options
 	result *run.Result
 	err    error
@@ -39,11 +43,7 @@ func (c *call) tasks(ctx context.Context, req *request) ([]*task, error) {
 	var tasks []*task
 	lines := &sync.Mutex{}
 	for _, spec := range req.actions {
-		t := &task{spec: spec, talk: c.streams.Stderr}
-		if len(req.actions) > 1 {
-			t.title = strings.TrimSpace(spec.Name + " " + objectName(spec.Object))
-			t.talk = &titled{mu: lines, w: c.streams.Stderr, title: "[" + t.title + "] "}
-		}
+		t := c.newTask(spec, lines, len(req.actions) > 1)
 		fallback, err := spec.FunctionVersion()
 		if err != nil {
 			return nil, failed(t.named(err))
@@ -59,11 +59,22 @@ func (c *call) tasks(ctx context.Context, req *request) ([]*task, error) {
 	}
 	for _, t := range tasks {
 		var err error
-		if t.opts.Request, err = c.askedFor(req, t); err != nil {
-			return nil, failed(err)
+		t.opts.Request = c.askedFor(req, t)
+		if t.opts.Source, err = c.sourceOf(t.blueprint, t.found); err != nil {
+			return nil, cannot(t.named(err))
 		}
 	}
 	return tasks, nil
+}
+
+// newTask makes a task, with a title if it is one of several.
+func (c *call) newTask(spec compat.ActionSpec, lines *sync.Mutex, several bool) *task {
+	t := &task{spec: spec, talk: c.streams.Stderr}
+	if several {
+		t.title = strings.TrimSpace(spec.Name + " " + objectName(spec.Object))
+		t.talk = &titled{mu: lines, w: c.streams.Stderr, title: "[" + t.title + "] "}
+	}
+	return t
 }
 
 func objectName(ref compat.ObjectReference) string {
@@ -101,11 +112,12 @@ func (c *call) prepare(ctx context.Context, tasks []*task) error {
 }
 
 func (c *call) plan(ctx context.Context, s *session, t *task) error {
-	params, err := c.params(ctx, s, t.spec)
+	params, err := c.params(ctx, s, t)
 	if err != nil {
 		return cannot(t.named(err))
 	}
 	plan, err := t.blueprint.Plan(t.spec.Name, params)
+	err = c.masked(err, params)
 	if errors.Is(err, interp.ErrNoAction) || errors.Is(err, interp.ErrNoObject) {
 		return usage("%w", t.named(err))
 	}
@@ -117,23 +129,32 @@ func (c *call) plan(ctx context.Context, s *session, t *task) error {
 		env.Log = slog.New(newLineHandler(t.talk))
 	}
 	t.opts = run.Options{
-		ID: run.NewID(env.Clock()), Plan: plan, Params: params, Registry: funcs.Builtin(), Env: &env,
+		ID: cmp.Or(t.opts.ID, run.NewID(env.Clock())), Plan: plan, Params: params, Registry: funcs.Builtin(), Env: &env,
 		Render: compat.Engine{AllowUnsafe: c.unsafe}.Render, Objects: kube.Objects{Kube: env.Kube},
-		Parallel: c.parallel, Request: t.opts.Request, OnEvent: c.onEvent(t),
+		Parallel: c.parallel, Request: t.opts.Request, Source: t.opts.Source, Secrets: c.secretValues,
+		Journal: t.opts.Journal, OnEvent: c.onEvent(t),
 	}
 	return nil
 }
 
 // params gathers what the blueprint may read.
-func (c *call) params(ctx context.Context, s *session, spec compat.ActionSpec) (*compat.Params, error) {
+func (c *call) params(ctx context.Context, s *session, t *task) (*compat.Params, error) {
+	spec := t.spec
 	g := kube.Gatherer{Kube: s.env.Kube, Dynamic: s.env.Dynamic}
-	params, err := g.Gather(ctx, kube.Wanted{Target: target(spec.Object), Secrets: names(spec.Secrets), ConfigMaps: names(spec.ConfigMaps)})
+	wanted := kube.Wanted{Secrets: names(spec.Secrets), ConfigMaps: names(spec.ConfigMaps)}
+	if t.inputs == nil {
+		wanted.Target = target(spec.Object)
+	}
+	params, err := g.Gather(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
 	params.ArtifactsIn, params.Options = spec.Artifacts, spec.Options
 	params.PodOverride, params.PodLabels, params.PodAnnotations = spec.PodOverride, spec.PodLabels, spec.PodAnnotations
 	params.Time = s.env.Clock().UTC().Format(time.RFC3339Nano)
+	if t.inputs != nil {
+		t.inputs.Restore(params, c.presentObject(ctx, g, t))
+	}
 	params.Profile = s.profile
 	if params.RepositoryServer, err = c.repositoryServer(ctx, s.env, spec.RepositoryServer); err != nil {
 		return nil, err
@@ -145,6 +166,20 @@ func (c *call) params(ctx context.Context, s *session, spec compat.ActionSpec) (
 		params.Profile, err = profileOfCluster(ctx, s.env, spec.Profile.Namespace, spec.Profile.Name)
 	}
 	return params, err
+}
+
+// presentObject reads the object as it is now, for what the journal does not keep of it.
+// It may be gone: the run itself may have deleted it.
+func (c *call) presentObject(ctx context.Context, g kube.Gatherer, t *task) map[string]any {
+	if !t.inputs.Masked() {
+		return nil
+	}
+	now, err := g.Gather(ctx, kube.Wanted{Target: target(t.spec.Object)})
+	if err != nil {
+		fmt.Fprintf(t.talk, "what the journal does not keep of the object is missing, because it may be secret: %v\n", err)
+		return nil
+	}
+	return now.Object
 }
 
 func target(ref compat.ObjectReference) kube.Target {

@@ -40,6 +40,8 @@ type Runner struct {
 	Logs     LogFollower
 	Log      *slog.Logger
 	Patience Patience
+	// Secrets finds what must not stand in a pod's spec; nil: nothing is secret.
+	Secrets SecretFinder
 }
 
 // A Job is a pod and those of its containers that do the work. The work is done
@@ -77,12 +79,19 @@ func (r *Runner) With(ctx context.Context, job Job, use func(ctx context.Context
 	})
 }
 
-// hold makes the pod, waits for its start, calls use, and removes the pod.
+// hold makes the pod, waits for its start, calls use, and removes the pod. Its Secret is
+// there before it, since a container is not started without.
 func (r *Runner) hold(ctx context.Context, job Job, use func(context.Context, *session) error) error {
-	pod, err := r.create(ctx, job.Pod)
+	template, secret, err := r.withSecret(ctx, job.Pod)
 	if err != nil {
 		return err
 	}
+	defer secret.remove(ctx)
+	pod, err := r.create(ctx, template)
+	if err != nil {
+		return err
+	}
+	secret.belong(ctx, pod)
 	s := &session{Runner: r, job: job, last: pod}
 	defer s.remove(ctx)
 	r.Log.Debug("pod created", "namespace", pod.Namespace, "pod", pod.Name)

@@ -36,6 +36,15 @@ func MountClaims(ctx context.Context, client kubernetes.Interface, namespace str
 	return nil
 }
 
+// MountUnseen adds claims to all containers of a pod spec, for writing, without looking at
+// them: for who wants to know what the pod would be like.
+func MountUnseen(spec *corev1.PodSpec, mounts map[string]Mount) {
+	for i, name := range slices.Sorted(maps.Keys(mounts)) {
+		unseen := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		mountClaim(spec, fmt.Sprintf("vol-%d", i), unseen, mounts[name])
+	}
+}
+
 func mountClaim(spec *corev1.PodSpec, volume string, pvc *corev1.PersistentVolumeClaim, mount Mount) {
 	readOnly := slices.Contains(pvc.Spec.AccessModes, corev1.ReadOnlyMany) && (mount.ReadOnly || !writable(pvc))
 	spec.Volumes = append(spec.Volumes, corev1.Volume{

@@ -3,43 +3,24 @@ package rds
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/rescuecue/rescue/funcs/aws/awsaccess"
 )
 
-// API is what this package calls of RDS. The SDK's client is one.
-type API interface {
-	sdk.DescribeDBInstancesAPIClient
-	sdk.DescribeDBClustersAPIClient
-	sdk.DescribeDBSnapshotsAPIClient
-	sdk.DescribeDBClusterSnapshotsAPIClient
-	CreateDBSnapshot(context.Context, *sdk.CreateDBSnapshotInput, ...func(*sdk.Options)) (*sdk.CreateDBSnapshotOutput, error)
-	CreateDBClusterSnapshot(context.Context, *sdk.CreateDBClusterSnapshotInput, ...func(*sdk.Options)) (*sdk.CreateDBClusterSnapshotOutput, error)
-	DeleteDBSnapshot(context.Context, *sdk.DeleteDBSnapshotInput, ...func(*sdk.Options)) (*sdk.DeleteDBSnapshotOutput, error)
-	DeleteDBClusterSnapshot(context.Context, *sdk.DeleteDBClusterSnapshotInput, ...func(*sdk.Options)) (*sdk.DeleteDBClusterSnapshotOutput, error)
-	RestoreDBInstanceFromDBSnapshot(context.Context, *sdk.RestoreDBInstanceFromDBSnapshotInput, ...func(*sdk.Options)) (*sdk.RestoreDBInstanceFromDBSnapshotOutput, error)
-	RestoreDBClusterFromSnapshot(context.Context, *sdk.RestoreDBClusterFromSnapshotInput, ...func(*sdk.Options)) (*sdk.RestoreDBClusterFromSnapshotOutput, error)
-	CreateDBInstance(context.Context, *sdk.CreateDBInstanceInput, ...func(*sdk.Options)) (*sdk.CreateDBInstanceOutput, error)
-	ModifyDBInstance(context.Context, *sdk.ModifyDBInstanceInput, ...func(*sdk.Options)) (*sdk.ModifyDBInstanceOutput, error)
-	ModifyDBCluster(context.Context, *sdk.ModifyDBClusterInput, ...func(*sdk.Options)) (*sdk.ModifyDBClusterOutput, error)
-	DeleteDBInstance(context.Context, *sdk.DeleteDBInstanceInput, ...func(*sdk.Options)) (*sdk.DeleteDBInstanceOutput, error)
-	DeleteDBCluster(context.Context, *sdk.DeleteDBClusterInput, ...func(*sdk.Options)) (*sdk.DeleteDBClusterOutput, error)
-	AddTagsToResource(context.Context, *sdk.AddTagsToResourceInput, ...func(*sdk.Options)) (*sdk.AddTagsToResourceOutput, error)
-	RemoveTagsFromResource(context.Context, *sdk.RemoveTagsFromResourceInput, ...func(*sdk.Options)) (*sdk.RemoveTagsFromResourceOutput, error)
-}
-
 // A Client works on the databases of one account in one region.
 type Client struct {
-	API     API
 	Account *awsaccess.Account
 	Log     *slog.Logger
+
+	api api
 }
 
 // New returns a Client of an account.
 func New(account *awsaccess.Account, log *slog.Logger) *Client {
-	return &Client{API: sdk.NewFromConfig(account.Config), Account: account, Log: log}
+	return &Client{Account: account, Log: log, api: apiOf(sdk.NewFromConfig(account.Config))}
 }
 
 // A Kind is a sort of database: plain instances, or Aurora's clusters. Both have
@@ -112,6 +93,8 @@ type Database struct {
 	MasterUser string
 	// AllocatedGiB is the size of its storage; of a cluster 0, since Aurora grows by itself.
 	AllocatedGiB int32
+	// Created is when it was made; an instance that is being made has none.
+	Created time.Time
 	// Protected says that it cannot be deleted before that is allowed.
 	Protected bool
 

@@ -31,7 +31,7 @@ type clusterSettings struct {
 func (clusters) noun() string { return "DB cluster" }
 
 func (c clusters) find(ctx context.Context, id string) (*Database, error) {
-	out, err := c.API.DescribeDBClusters(ctx, &sdk.DescribeDBClustersInput{DBClusterIdentifier: &id})
+	out, err := c.api.describeDBClusters(ctx, &sdk.DescribeDBClustersInput{DBClusterIdentifier: &id})
 	if awsaccess.NotFound(err) {
 		return nil, nil
 	}
@@ -45,7 +45,7 @@ func (c clusters) find(ctx context.Context, id string) (*Database, error) {
 }
 
 func (c clusters) findResource(ctx context.Context, resource string) (*Database, error) {
-	out, err := c.API.DescribeDBClusters(ctx, byClusterResource(resource))
+	out, err := c.api.describeDBClusters(ctx, byClusterResource(resource))
 	if err != nil {
 		return nil, c.Account.Explain(err, "look for DB cluster %s", resource)
 	}
@@ -77,7 +77,7 @@ func (c clusters) cluster(ctx context.Context, k *types.DBCluster) (*Database, e
 // members lists the instances of a cluster, the writer first.
 func (c clusters) members(ctx context.Context, id string) ([]types.DBInstance, error) {
 	var all []types.DBInstance
-	pages := sdk.NewDescribeDBInstancesPaginator(c.API, &sdk.DescribeDBInstancesInput{
+	pages := sdk.NewDescribeDBInstancesPaginator(c.api.describeDBInstances, &sdk.DescribeDBInstancesInput{
 		Filters: []types.Filter{{Name: new("db-cluster-id"), Values: []string{id}}},
 	})
 	for pages.HasMorePages() {
@@ -103,7 +103,7 @@ func (c clusters) restore(ctx context.Context, p copyPlan) error {
 	if p.model != nil {
 		likeCluster(in, p.model.settings.(*clusterSettings).cluster, p.snapshot)
 	}
-	_, err := c.API.RestoreDBClusterFromSnapshot(ctx, in)
+	_, err := c.api.restoreDBClusterFromSnapshot(ctx, in)
 	return c.Account.Explain(err, "restore DB cluster snapshot %s to a new cluster %s", p.snapshot.ID, p.id)
 }
 
@@ -174,7 +174,7 @@ func (c clusters) scale(ctx context.Context, p copyPlan) error {
 	if limits == nil {
 		return nil
 	}
-	_, err := c.API.ModifyDBCluster(ctx, &sdk.ModifyDBClusterInput{
+	_, err := c.api.modifyDBCluster(ctx, &sdk.ModifyDBClusterInput{
 		DBClusterIdentifier: &p.id, ApplyImmediately: new(true),
 		ServerlessV2ScalingConfiguration: &types.ServerlessV2ScalingConfiguration{
 			MinCapacity: limits.MinCapacity, MaxCapacity: limits.MaxCapacity, SecondsUntilAutoPause: limits.SecondsUntilAutoPause,
@@ -218,7 +218,7 @@ func (c clusters) wanted(p copyPlan) []sdk.CreateDBInstanceInput {
 // add makes an instance of a cluster, unless an earlier attempt has made it.
 func (c clusters) add(ctx context.Context, in *sdk.CreateDBInstanceInput) error {
 	id := text(in.DBInstanceIdentifier)
-	_, err := c.API.CreateDBInstance(ctx, in)
+	_, err := c.api.createDBInstance(ctx, in)
 	if alreadyExists(err) {
 		there, findErr := (instances{c.Client}).find(ctx, id)
 		if findErr != nil {
@@ -232,7 +232,7 @@ func (c clusters) add(ctx context.Context, in *sdk.CreateDBInstanceInput) error 
 }
 
 func (c clusters) rename(ctx context.Context, from, to string) error {
-	_, err := c.API.ModifyDBCluster(ctx, &sdk.ModifyDBClusterInput{
+	_, err := c.api.modifyDBCluster(ctx, &sdk.ModifyDBClusterInput{
 		DBClusterIdentifier: &from, NewDBClusterIdentifier: &to, ApplyImmediately: new(true),
 	})
 	return c.Account.Explain(err, "rename DB cluster %s to %s", from, to)
@@ -283,20 +283,20 @@ func (c clusters) takeName(ctx context.Context, resource, name, final string) er
 func (c clusters) remove(ctx context.Context, db *Database) error {
 	s := db.settings.(*clusterSettings)
 	for _, m := range s.members {
-		_, err := c.API.DeleteDBInstance(ctx, &sdk.DeleteDBInstanceInput{DBInstanceIdentifier: m.DBInstanceIdentifier, SkipFinalSnapshot: new(true)})
+		_, err := c.api.deleteDBInstance(ctx, &sdk.DeleteDBInstanceInput{DBInstanceIdentifier: m.DBInstanceIdentifier, SkipFinalSnapshot: new(true)})
 		if err != nil && !awsaccess.NotFound(err) && text(m.DBInstanceStatus) != "deleting" {
 			return c.Account.Explain(err, "delete DB instance %s of DB cluster %s", text(m.DBInstanceIdentifier), db.ID)
 		}
 	}
 	_, replaced := db.Tags[TagReplaced]
-	_, err := c.API.DeleteDBCluster(ctx, &sdk.DeleteDBClusterInput{
+	_, err := c.api.deleteDBCluster(ctx, &sdk.DeleteDBClusterInput{
 		DBClusterIdentifier: &db.ID, SkipFinalSnapshot: new(true), DeleteAutomatedBackups: new(!replaced),
 	})
 	return c.Account.Explain(err, "delete DB cluster %s", db.ID)
 }
 
 func (c clusters) findSnapshot(ctx context.Context, id string) (*Snapshot, error) {
-	out, err := c.API.DescribeDBClusterSnapshots(ctx, &sdk.DescribeDBClusterSnapshotsInput{DBClusterSnapshotIdentifier: &id})
+	out, err := c.api.describeDBClusterSnapshots(ctx, &sdk.DescribeDBClusterSnapshotsInput{DBClusterSnapshotIdentifier: &id})
 	if awsaccess.NotFound(err) {
 		return nil, nil
 	}
@@ -314,14 +314,14 @@ func (c clusters) findSnapshot(ctx context.Context, id string) (*Snapshot, error
 }
 
 func (c clusters) createSnapshot(ctx context.Context, id, of string, tags map[string]string) error {
-	_, err := c.API.CreateDBClusterSnapshot(ctx, &sdk.CreateDBClusterSnapshotInput{
+	_, err := c.api.createDBClusterSnapshot(ctx, &sdk.CreateDBClusterSnapshotInput{
 		DBClusterSnapshotIdentifier: &id, DBClusterIdentifier: &of, Tags: tagList(tags),
 	})
 	return c.Account.Explain(err, "take snapshot %s of DB cluster %s", id, of)
 }
 
 func (c clusters) deleteSnapshot(ctx context.Context, id string) error {
-	_, err := c.API.DeleteDBClusterSnapshot(ctx, &sdk.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: &id})
+	_, err := c.api.deleteDBClusterSnapshot(ctx, &sdk.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: &id})
 	if awsaccess.NotFound(err) {
 		return nil
 	}
@@ -338,7 +338,7 @@ func (c clusters) waitRenamed(ctx context.Context, resource, to string) error {
 }
 
 func (c clusters) untilAvailable(ctx context.Context, in *sdk.DescribeDBClustersInput, w *watch) error {
-	waiter := sdk.NewDBClusterAvailableWaiter(c.API, func(o *sdk.DBClusterAvailableWaiterOptions) {
+	waiter := sdk.NewDBClusterAvailableWaiter(c.api.describeDBClusters, func(o *sdk.DBClusterAvailableWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtCluster)
 	})
@@ -347,7 +347,7 @@ func (c clusters) untilAvailable(ctx context.Context, in *sdk.DescribeDBClusters
 
 func (c clusters) waitDeleted(ctx context.Context, id string) error {
 	w := &watch{what: "DB cluster " + id, goal: "deleted"}
-	waiter := sdk.NewDBClusterDeletedWaiter(c.API, func(o *sdk.DBClusterDeletedWaiterOptions) {
+	waiter := sdk.NewDBClusterDeletedWaiter(c.api.describeDBClusters, func(o *sdk.DBClusterDeletedWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtCluster)
 	})
@@ -364,7 +364,7 @@ func lookAtCluster(out *sdk.DescribeDBClustersOutput) look {
 
 func (c clusters) waitSnapshot(ctx context.Context, id string) error {
 	w := &watch{what: "DB cluster snapshot " + id, goal: "available", lateStart: true, ends: hopeless}
-	waiter := sdk.NewDBClusterSnapshotAvailableWaiter(c.API, func(o *sdk.DBClusterSnapshotAvailableWaiterOptions) {
+	waiter := sdk.NewDBClusterSnapshotAvailableWaiter(c.api.describeDBClusterSnapshots, func(o *sdk.DBClusterSnapshotAvailableWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtClusterSnapshot)
 	})
@@ -373,7 +373,7 @@ func (c clusters) waitSnapshot(ctx context.Context, id string) error {
 
 func (c clusters) waitSnapshotDeleted(ctx context.Context, id string) error {
 	w := &watch{what: "DB cluster snapshot " + id, goal: "deleted"}
-	waiter := sdk.NewDBClusterSnapshotDeletedWaiter(c.API, func(o *sdk.DBClusterSnapshotDeletedWaiterOptions) {
+	waiter := sdk.NewDBClusterSnapshotDeletedWaiter(c.api.describeDBClusterSnapshots, func(o *sdk.DBClusterSnapshotDeletedWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtClusterSnapshot)
 	})

@@ -16,7 +16,7 @@ type instances struct{ *Client }
 func (instances) noun() string { return "DB instance" }
 
 func (c instances) find(ctx context.Context, id string) (*Database, error) {
-	out, err := c.API.DescribeDBInstances(ctx, &sdk.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
+	out, err := c.api.describeDBInstances(ctx, &sdk.DescribeDBInstancesInput{DBInstanceIdentifier: &id})
 	if awsaccess.NotFound(err) {
 		return nil, nil
 	}
@@ -30,7 +30,7 @@ func (c instances) find(ctx context.Context, id string) (*Database, error) {
 }
 
 func (c instances) findResource(ctx context.Context, resource string) (*Database, error) {
-	out, err := c.API.DescribeDBInstances(ctx, byInstanceResource(resource))
+	out, err := c.api.describeDBInstances(ctx, byInstanceResource(resource))
 	if err != nil {
 		return nil, c.Account.Explain(err, "look for DB instance %s", resource)
 	}
@@ -56,6 +56,9 @@ func instance(i *types.DBInstance) *Database {
 	}
 	if i.Endpoint != nil {
 		db.Endpoint, db.Port = text(i.Endpoint.Address), value(i.Endpoint.Port)
+	}
+	if i.InstanceCreateTime != nil {
+		db.Created = *i.InstanceCreateTime
 	}
 	db.AllocatedGiB, db.Protected = value(i.AllocatedStorage), value(i.DeletionProtection)
 	return db
@@ -103,7 +106,7 @@ func (c instances) restore(ctx context.Context, p copyPlan) error {
 	if p.model != nil {
 		like(in, p.model.settings.(*types.DBInstance), p.snapshot)
 	}
-	_, err := c.API.RestoreDBInstanceFromDBSnapshot(ctx, in)
+	_, err := c.api.restoreDBInstanceFromDBSnapshot(ctx, in)
 	return c.Account.Explain(err, "restore DB snapshot %s to a new instance %s", p.snapshot.ID, p.id)
 }
 
@@ -146,7 +149,7 @@ func family(version string) string {
 func (c instances) complete(ctx context.Context, p copyPlan) error { return c.waitAvailable(ctx, p.id) }
 
 func (c instances) rename(ctx context.Context, from, to string) error {
-	_, err := c.API.ModifyDBInstance(ctx, &sdk.ModifyDBInstanceInput{
+	_, err := c.api.modifyDBInstance(ctx, &sdk.ModifyDBInstanceInput{
 		DBInstanceIdentifier: &from, NewDBInstanceIdentifier: &to, ApplyImmediately: new(true),
 	})
 	return c.Account.Explain(err, "rename DB instance %s to %s", from, to)
@@ -158,14 +161,14 @@ func (c instances) remove(ctx context.Context, db *Database) error {
 	// An instance that was in use keeps its automated backups for as long as they were
 	// meant to be kept.
 	_, replaced := db.Tags[TagReplaced]
-	_, err := c.API.DeleteDBInstance(ctx, &sdk.DeleteDBInstanceInput{
+	_, err := c.api.deleteDBInstance(ctx, &sdk.DeleteDBInstanceInput{
 		DBInstanceIdentifier: &db.ID, SkipFinalSnapshot: new(true), DeleteAutomatedBackups: new(!replaced),
 	})
 	return c.Account.Explain(err, "delete DB instance %s", db.ID)
 }
 
 func (c instances) findSnapshot(ctx context.Context, id string) (*Snapshot, error) {
-	out, err := c.API.DescribeDBSnapshots(ctx, &sdk.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id})
+	out, err := c.api.describeDBSnapshots(ctx, &sdk.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id})
 	if awsaccess.NotFound(err) {
 		return nil, nil
 	}
@@ -183,14 +186,14 @@ func (c instances) findSnapshot(ctx context.Context, id string) (*Snapshot, erro
 }
 
 func (c instances) createSnapshot(ctx context.Context, id, of string, tags map[string]string) error {
-	_, err := c.API.CreateDBSnapshot(ctx, &sdk.CreateDBSnapshotInput{
+	_, err := c.api.createDBSnapshot(ctx, &sdk.CreateDBSnapshotInput{
 		DBSnapshotIdentifier: &id, DBInstanceIdentifier: &of, Tags: tagList(tags),
 	})
 	return c.Account.Explain(err, "take snapshot %s of DB instance %s", id, of)
 }
 
 func (c instances) deleteSnapshot(ctx context.Context, id string) error {
-	_, err := c.API.DeleteDBSnapshot(ctx, &sdk.DeleteDBSnapshotInput{DBSnapshotIdentifier: &id})
+	_, err := c.api.deleteDBSnapshot(ctx, &sdk.DeleteDBSnapshotInput{DBSnapshotIdentifier: &id})
 	if awsaccess.NotFound(err) {
 		return nil
 	}
@@ -208,7 +211,7 @@ func (c instances) waitRenamed(ctx context.Context, resource, to string) error {
 }
 
 func (c instances) untilAvailable(ctx context.Context, in *sdk.DescribeDBInstancesInput, w *watch) error {
-	waiter := sdk.NewDBInstanceAvailableWaiter(c.API, func(o *sdk.DBInstanceAvailableWaiterOptions) {
+	waiter := sdk.NewDBInstanceAvailableWaiter(c.api.describeDBInstances, func(o *sdk.DBInstanceAvailableWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtInstance)
 	})
@@ -217,7 +220,7 @@ func (c instances) untilAvailable(ctx context.Context, in *sdk.DescribeDBInstanc
 
 func (c instances) waitDeleted(ctx context.Context, id string) error {
 	w := &watch{what: "DB instance " + id, goal: "deleted"}
-	waiter := sdk.NewDBInstanceDeletedWaiter(c.API, func(o *sdk.DBInstanceDeletedWaiterOptions) {
+	waiter := sdk.NewDBInstanceDeletedWaiter(c.api.describeDBInstances, func(o *sdk.DBInstanceDeletedWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtInstance)
 	})
@@ -234,7 +237,7 @@ func lookAtInstance(out *sdk.DescribeDBInstancesOutput) look {
 
 func (c instances) waitSnapshot(ctx context.Context, id string) error {
 	w := &watch{what: "DB snapshot " + id, goal: "available", lateStart: true, ends: hopeless}
-	waiter := sdk.NewDBSnapshotAvailableWaiter(c.API, func(o *sdk.DBSnapshotAvailableWaiterOptions) {
+	waiter := sdk.NewDBSnapshotAvailableWaiter(c.api.describeDBSnapshots, func(o *sdk.DBSnapshotAvailableWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtSnapshot)
 	})
@@ -243,7 +246,7 @@ func (c instances) waitSnapshot(ctx context.Context, id string) error {
 
 func (c instances) waitSnapshotDeleted(ctx context.Context, id string) error {
 	w := &watch{what: "DB snapshot " + id, goal: "deleted"}
-	waiter := sdk.NewDBSnapshotDeletedWaiter(c.API, func(o *sdk.DBSnapshotDeletedWaiterOptions) {
+	waiter := sdk.NewDBSnapshotDeletedWaiter(c.api.describeDBSnapshots, func(o *sdk.DBSnapshotDeletedWaiterOptions) {
 		c.pace(&o.MinDelay, &o.MaxDelay)
 		o.Retryable = watching(w, o.Retryable, lookAtSnapshot)
 	})

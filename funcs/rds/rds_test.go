@@ -202,9 +202,7 @@ func TestRestoreReplacesTheInstance(t *testing.T) {
 func TestRestoreMakesTheInstance(t *testing.T) {
 	w := newWorld(t, slow)
 	w.shop()
-	if _, err := w.client.API.DeleteDBInstance(t.Context(), deleteInput("shop")); err != nil {
-		t.Fatal(err)
-	}
+	w.deleteInstance(t, "shop")
 	if err := w.restore(t.Context()); err == nil || !strings.Contains(err.Error(), "securityGroupID") {
 		t.Errorf("without security groups: %v", err)
 	}

@@ -77,7 +77,7 @@ func (s *swap) moveAway(ctx context.Context) error {
 
 func (s *swap) mark(ctx context.Context, db *Database) error {
 	tags := map[string]string{TagReplaced: s.request.ID}
-	_, err := s.API.AddTagsToResource(ctx, &sdk.AddTagsToResourceInput{ResourceName: &db.ARN, Tags: tagList(tags)})
+	_, err := s.api.addTagsToResource(ctx, &sdk.AddTagsToResourceInput{ResourceName: &db.ARN, Tags: tagList(tags)})
 	if err != nil {
 		return s.Account.Explain(err, "mark %s %s as the one to be replaced", s.kind.noun(), db.ID)
 	}
@@ -86,7 +86,7 @@ func (s *swap) mark(ctx context.Context, db *Database) error {
 }
 
 func (s *swap) unmark(ctx context.Context, db *Database) error {
-	_, err := s.API.RemoveTagsFromResource(ctx, &sdk.RemoveTagsFromResourceInput{ResourceName: &db.ARN, TagKeys: []string{TagReplaced}})
+	_, err := s.api.removeTagsFromResource(ctx, &sdk.RemoveTagsFromResourceInput{ResourceName: &db.ARN, TagKeys: []string{TagReplaced}})
 	return s.Account.Explain(err, "remove the mark of %s %s", s.kind.noun(), db.ID)
 }
 

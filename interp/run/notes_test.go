@@ -52,7 +52,7 @@ func TestNotes(t *testing.T) {
 	if !maps.Equal(s.Notes["a"], map[string]string{"key": "xx"}) || !maps.Equal(s.Notes["b"], map[string]string{"key": "x"}) {
 		t.Errorf("the journal has %v", s.Notes)
 	}
-	opts.Journal, opts.Noted = nil, s.Notes
+	opts.Journal, opts.Earlier = nil, s.Earlier()
 	again := newRunner(opts)
 	if value, ok := again.notesOf(opts.Plan.Phases[0]).Noted("key"); !ok || value != "xx" {
 		t.Errorf("the next process has %q", value)

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
@@ -21,13 +25,9 @@ const (
 	longestPause = 5 * time.Minute
 )
 
-// runPhase runs one phase, again if the blueprint asks for that.
+// runPhase runs one phase that has begun, again if the blueprint asks for that.
 func (r *runner) runPhase(ctx context.Context, ph *interp.Phase) error {
-	pause := ph.Backoff
 	for attempt := 1; ; attempt++ {
-		if err := r.begin(ph, attempt); err != nil {
-			return err
-		}
 		output, err := r.attempt(ctx, ph)
 		if err == nil {
 			return r.keep(ph, output)
@@ -35,12 +35,29 @@ func (r *runner) runPhase(ctx context.Context, ph *interp.Phase) error {
 		if attempt >= ph.Attempts || ctx.Err() != nil {
 			return err
 		}
-		r.log.Warn("phase failed and is tried again", "phase", ph.Title(), "attempt", attempt, "pause", pause, "error", err)
-		if !sleep(ctx, pause) {
+		wait := pause(ph.Backoff, attempt, rand.Float64())
+		r.log.Warn("phase failed and is tried again", "phase", ph.Title(), "attempt", attempt, "pause", wait.Round(time.Millisecond), "error", err)
+		if !sleep(ctx, wait) {
 			return err
 		}
-		pause = min(max(2*pause, firstPause), max(longestPause, ph.Backoff))
+		if err := r.begin(ph, attempt+1); err != nil {
+			return err
+		}
 	}
+}
+
+// pause is how long to wait after a number of attempts: twice as long each time, and up
+// to a quarter more by chance, so that what failed together is not tried together.
+// chance is at least 0 and less than 1.
+func pause(backoff time.Duration, attempts int, chance float64) time.Duration {
+	p := backoff
+	for range attempts - 1 {
+		if p = max(2*p, firstPause); p >= longestPause {
+			p = max(longestPause, backoff)
+			break
+		}
+	}
+	return p + time.Duration(chance*float64(p)/4)
 }
 
 // attempt reads what the phase needs and calls its function.
@@ -89,6 +106,31 @@ func (r *runner) exec(ctx context.Context, f funcs.Func, ph *interp.Phase, args 
 	return f.Exec(ctx, r.env(ph), args)
 }
 
+// onlyStopped says whether an error is of a phase that was cancelled because another had
+// failed, and says nothing else.
+func onlyStopped(err error) bool {
+	return errors.Is(err, errNotNeeded) && onlyEnded(err)
+}
+
+// onlyEnded says whether all that an error is made of is that a context has ended.
+func onlyEnded(err error) bool {
+	if err == errNotNeeded || err == context.Canceled || err == context.DeadlineExceeded {
+		return true
+	}
+	switch err := err.(type) {
+	case *multierror.Error: // Its Unwrap is not of its errors themselves.
+		return !slices.ContainsFunc(err.Errors, isMore)
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(err.Unwrap(), isMore)
+	case interface{ Unwrap() error }:
+		return onlyEnded(err.Unwrap())
+	default:
+		return false
+	}
+}
+
+func isMore(err error) bool { return !onlyEnded(err) }
+
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
@@ -98,6 +140,7 @@ func (r *runner) env(ph *interp.Phase) *funcs.Env {
 	env := *r.Env
 	env.Log = r.log.With(slog.String("phase", ph.Title()))
 	env.Params = r.state.Params(ph)
+	env.Secrets = r.redact
 	env.Progress = r.follow(ph)
 	env.Notes = r.notesOf(ph)
 	env.Labels = map[string]string{}
@@ -140,7 +183,7 @@ func (r *runner) keep(ph *interp.Phase, output funcs.Output) error {
 	if err := r.state.SetOutput(ph, output); err != nil {
 		return err
 	}
-	r.byName[ph.Name].Output = output
+	r.resultOf(ph).Output = output
 	return nil
 }
 
@@ -148,17 +191,17 @@ func (r *runner) keep(ph *interp.Phase, output funcs.Output) error {
 // runs in the scheduler's goroutine, so that results have one writer at a time. It
 // returns the error that the phase ended with.
 func (r *runner) begin(ph *interp.Phase, attempt int) error {
-	p := r.byName[ph.Name]
+	p := r.resultOf(ph)
 	now := r.Env.Clock()
 	if p.Started == nil {
 		p.Started = &now
 	}
-	p.State, p.Attempts = Running, attempt
-	return r.record(Event{Kind: PhaseStarted, Phase: ph.Name, Func: ph.Func, Attempt: attempt})
+	p.State, p.Attempts = Running, attempt+r.Earlier.attempts(ph.Name)
+	return r.record(Event{Kind: PhaseStarted, Phase: ph.Name, Func: ph.Func, Attempt: p.Attempts})
 }
 
 func (r *runner) settle(ctx context.Context, ph *interp.Phase, err error) error {
-	p := r.byName[ph.Name]
+	p := r.resultOf(ph)
 	now := r.Env.Clock()
 	p.Ended, p.Progress = &now, r.progressOf(ph)
 	e := Event{Kind: PhaseFinished, Phase: ph.Name, State: Complete, Output: p.Output}
@@ -167,8 +210,9 @@ func (r *runner) settle(ctx context.Context, ph *interp.Phase, err error) error 
 		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 			p.State = Cancelled
 		}
-		// A phase that was only stopped because another failed adds nothing.
-		if !errors.Is(err, errNotNeeded) {
+		// A phase that was only stopped because another failed adds nothing; one that
+		// could not clean up does.
+		if !onlyStopped(err) {
 			r.addError(fmt.Errorf("phase %s (%s): %w", ph.Title(), ph.Func, err))
 		}
 		e.State, e.Output, e.Error = p.State, nil, p.Error

@@ -77,7 +77,7 @@ func (r *runner) follow(ph *interp.Phase) func(funcs.Progress) {
 			r.Env.Progress(f)
 		}
 		if r.OnEvent != nil {
-			r.OnEvent(Event{Version: FormatVersion, Time: now, Run: r.ID, Kind: PhaseProgress, Phase: ph.Name, Func: ph.Func, Progress: &p})
+			r.OnEvent(Event{Version: JournalVersion, Time: now, Run: r.ID, Kind: PhaseProgress, Phase: ph.Name, Func: ph.Func, Progress: &p})
 		}
 	}
 }

@@ -36,9 +36,13 @@ type Result struct {
 	Artifacts map[string]compat.Artifact `json:"artifacts"`
 	// Errors holds every error, in the order they came.
 	Errors []string `json:"errors"`
+	// Masked names the outputs and artifacts that Redacted took a secret out of.
+	Masked []string `json:"masked,omitempty"`
+
+	redact *Redactor
 }
 
-// FormatVersion of Result and of the journal's entries.
+// FormatVersion of Result.
 const FormatVersion = "1.0"
 
 // PhaseResult is what came of one phase.

@@ -15,30 +15,35 @@ import (
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
 	"github.com/rescuecue/rescue/interp"
 )
 
 // Options of a run. Plan, Params, Registry and Env are needed.
 type Options struct {
-	// ID names the run, in its journal and in the labels of all it creates.
+	// ID names the run, in its journal and in the labels of all it creates; empty: a new
+	// one.
 	ID       string
 	Plan     *interp.Plan
 	Params   *compat.Params
 	Registry *funcs.Registry
 	Env      *funcs.Env
-	// Render renders the Go templates that a converted blueprint kept.
+	// Render renders the Go templates that a converted blueprint kept; nil: as Kanister
+	// does.
 	Render func(text string, p *compat.Params) (string, error)
-	// Objects reads the Secrets and ConfigMaps that phases name.
+	// Objects reads the Secrets and ConfigMaps that phases name; nil: from Env.Kube.
 	Objects ObjectReader
 	// Journal receives each transition; nil keeps none.
 	Journal *Journal
-	// Request says how the run was asked for; the journal keeps it.
-	Request json.RawMessage
-	// Done has the outputs of phases that an earlier process has finished: they
-	// are not run again.
-	Done map[string]map[string]any
-	// Noted has what phases noted in an earlier process for their later attempts.
-	Noted map[string]map[string]string
+	// Request says how the run was asked for; the journal keeps it. mask takes the
+	// secrets out of a text: whoever asks knows which texts can hold one.
+	Request func(mask func(string) string) (json.RawMessage, error)
+	// Secrets are values that are secret beside those of Params, such as options.
+	Secrets []string
+	// Source is the blueprint's text, for the journal.
+	Source *Source
+	// Earlier is what earlier processes of this run have left; nil for a new run.
+	Earlier *Earlier
 	// Parallel limits how many phases run at once; 0 or less is no limit.
 	Parallel int
 	// DeferTimeout limits a defer phase that has no timeout of its own: it runs even
@@ -80,7 +85,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if err := r.preflight(); err != nil {
 		return r.result, r.abort(err)
 	}
-	if err := r.record(Event{Kind: RunStarted, Request: json.RawMessage(r.redact.Text(string(r.Request)))}); err != nil {
+	if err := r.recordStart(); err != nil {
 		return r.result, r.abort(err)
 	}
 	r.runPhases(ctx)
@@ -103,51 +108,100 @@ type runner struct {
 	redact *Redactor
 	state  *interp.State
 	result *Result
-	byName map[string]*PhaseResult
 	log    *slog.Logger
+	// undecided says that the plan could not be completed: see loop.decide.
+	undecided bool
 
 	mu     sync.Mutex // guards what follows, and the result's errors
+	byName map[string]*PhaseResult
 	errs   *multierror.Error
 	meters map[string]*meter // by phase
 }
 
+// withDefaults fills in what a caller may leave out.
+func (o Options) withDefaults() Options {
+	env := *o.Env
+	if env.Clock == nil {
+		env.Clock = time.Now
+	}
+	if env.Log == nil {
+		env.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Env = &env
+	if o.ID == "" {
+		o.ID = NewID(env.Clock())
+	}
+	if o.Render == nil {
+		o.Render = compat.Engine{}.Render
+	}
+	if o.Objects == nil {
+		o.Objects = kube.Objects{Kube: env.Kube}
+	}
+	return o
+}
+
 func newRunner(opts Options) *runner {
-	r := &runner{Options: opts, byName: map[string]*PhaseResult{}, meters: map[string]*meter{}, notes: newNotes(opts.Noted), redact: NewRedactor()}
-	r.redact.AddParams(opts.Params)
+	opts = opts.withDefaults()
+	r := &runner{Options: opts, byName: map[string]*PhaseResult{}, meters: map[string]*meter{}, notes: newNotes(opts.Earlier.notes()), redact: NewRedactor()}
+	r.redact.addAll(opts)
 	r.log = slog.New(r.redact.Handler(opts.Env.Log.Handler()))
 	r.state = opts.Plan.NewState(opts.Params, opts.Render)
 	r.result = &Result{
 		FormatVersion: FormatVersion, Run: opts.ID, Blueprint: opts.Plan.Blueprint, Action: opts.Plan.Action,
-		State: Running, Started: opts.Env.Clock(), Artifacts: map[string]compat.Artifact{}, Errors: []string{},
+		State: Running, Started: opts.Env.Clock(), Artifacts: map[string]compat.Artifact{}, Errors: []string{}, redact: r.redact,
 	}
-	for _, ph := range opts.Plan.Phases {
-		r.result.Phases = append(r.result.Phases, r.newPhase(ph))
-	}
-	if d := opts.Plan.Defer; d != nil {
-		r.result.DeferPhase = r.newPhase(d)
-	}
+	r.setPlan(opts.Plan)
 	return r
 }
 
-func (r *runner) newPhase(ph *interp.Phase) *PhaseResult {
-	p := &PhaseResult{Name: ph.Title(), Func: ph.Func, State: Pending, Output: map[string]any{}}
-	r.byName[ph.Name] = p
+// setPlan goes on with a plan: the first, or one with more phases.
+func (r *runner) setPlan(p *interp.Plan) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Plan, r.result.Phases = p, make([]*PhaseResult, 0, len(p.Phases))
+	for _, ph := range p.Phases {
+		r.result.Phases = append(r.result.Phases, r.resultFor(ph))
+	}
+	if p.Defer != nil {
+		r.result.DeferPhase = r.resultFor(p.Defer)
+	}
+}
+
+// resultFor is the result of a phase, made at need.
+func (r *runner) resultFor(ph *interp.Phase) *PhaseResult {
+	p := r.byName[ph.Name]
+	if p == nil {
+		p = &PhaseResult{Name: ph.Title(), Func: ph.Func, State: Pending, Output: map[string]any{}}
+		r.byName[ph.Name] = p
+	}
 	return p
+}
+
+// resultOf is the result of a phase, for the goroutine that runs it.
+func (r *runner) resultOf(ph *interp.Phase) *PhaseResult {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byName[ph.Name]
 }
 
 // preflight finds what is wrong before anything is touched.
 func (r *runner) preflight() error {
-	var errs *multierror.Error
+	errs := multierror.Append(nil, r.Plan.Decidable())
 	for _, ph := range r.allPhases() {
-		if _, err := r.Registry.Lookup(ph.Func); err != nil {
-			errs = multierror.Append(errs, fmt.Errorf("%s: phase %s: %w", ph.Place(), ph.Title(), err))
-		}
-		if _, done := r.Done[ph.Name]; done || len(ph.Reads()) > 0 {
-			continue
-		}
-		if _, err := r.state.Args(ph); err != nil {
-			errs = multierror.Append(errs, err)
-		}
+		errs = multierror.Append(errs, r.checkPhase(ph))
+	}
+	return errs.ErrorOrNil()
+}
+
+// checkPhase finds what is wrong with one phase, as far as that is known.
+func (r *runner) checkPhase(ph *interp.Phase) error {
+	errs := &multierror.Error{ErrorFormat: oneALine}
+	if _, err := r.Registry.Lookup(ph.Func); err != nil {
+		errs = multierror.Append(errs, fmt.Errorf("%s: phase %s: %w", ph.Place(), ph.Title(), err))
+	}
+	if !r.Earlier.ended(ph.Name) && !ph.Undecided && len(ph.Reads()) == 0 {
+		_, err := r.state.Args(ph)
+		errs = multierror.Append(errs, err)
 	}
 	return errs.ErrorOrNil()
 }
@@ -166,7 +220,7 @@ func (r *runner) abort(err error) error {
 	}
 	r.result.State, r.result.Ended = Failed, r.Env.Clock()
 	r.addError(err)
-	if err := r.record(Event{Kind: RunFinished, State: Failed, Errors: r.result.Errors}); err != nil {
+	if err := r.recordRefusal(); err != nil {
 		r.addError(err)
 	}
 	return r.errs.ErrorOrNil()
@@ -175,7 +229,7 @@ func (r *runner) abort(err error) error {
 // runDefer runs the defer phase in a context that a cancel of the run leaves alone.
 func (r *runner) runDefer(ctx context.Context) {
 	d := r.Plan.Defer
-	if d == nil {
+	if d == nil || r.adoptEnded(d) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -188,8 +242,12 @@ func (r *runner) runDefer(ctx context.Context) {
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the defer phase's limit of %s has passed; give it a timeout of its own", limit))
 		defer cancel()
 	}
+	err := r.begin(d, 1)
+	if err == nil {
+		err = r.runPhase(ctx, d)
+	}
 	// settle keeps the error for the result.
-	_ = r.settle(ctx, d, r.runPhase(ctx, d))
+	_ = r.settle(ctx, d, err)
 }
 
 // finish evaluates the artifacts and sums up. Artifacts of phases that all
@@ -197,7 +255,7 @@ func (r *runner) runDefer(ctx context.Context) {
 // nobody could find it without them.
 func (r *runner) finish(ctx context.Context) error {
 	r.result.State = r.outcome(ctx)
-	if r.allComplete(r.result.Phases) {
+	if r.allComplete(r.result.Phases) && !r.undecided {
 		artifacts, err := r.state.Artifacts()
 		if err != nil {
 			r.result.State = Failed
@@ -219,6 +277,8 @@ func (r *runner) outcome(ctx context.Context) State {
 		phases = append(slices.Clone(phases), r.result.DeferPhase)
 	}
 	switch {
+	case r.undecided:
+		return Failed
 	case r.allComplete(phases):
 		return Complete
 	case ctx.Err() != nil && !r.allComplete(r.result.Phases):
@@ -260,14 +320,14 @@ func oneALine(errs []error) string {
 
 // record keeps a transition in the journal, and then tells of it.
 func (r *runner) record(e Event) error {
-	e.Version, e.Time, e.Run = FormatVersion, r.Env.Clock(), r.ID
+	e.Version, e.Time, e.Run = JournalVersion, r.Env.Clock(), r.ID
 	if r.Journal != nil {
 		if err := r.Journal.Append(e); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 	}
 	if r.OnEvent != nil {
-		r.OnEvent(e)
+		r.OnEvent(r.redact.event(e.public()))
 	}
 	return nil
 }

@@ -116,6 +116,8 @@ func options(t *testing.T, f *fake, phases string) Options {
 	t.Helper()
 	src := `package p
 import "github.com/rescuecue/rescue/schema"
+import "strings"
+_used: strings.ToUpper("x")
 blueprint: schema.#Blueprint & {
 	name: "p"
 	actions: backup: {
@@ -361,7 +363,7 @@ func TestJournalTellsWhatIsDone(t *testing.T) {
 
 	f.events = nil
 	again := options(t, f, phases)
-	again.Done = s.Outputs
+	again.Earlier = s.Earlier("b")
 	if _, err := Run(context.Background(), again); err == nil {
 		t.Fatal("no error")
 	}

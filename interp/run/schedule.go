@@ -1,111 +1,120 @@
 package run
 
 import (
-	"context"
-	"errors"
+	"slices"
 
 	"github.com/rescuecue/rescue/interp"
 )
 
-// errNotNeeded cancels phases that run when another has failed.
-var errNotNeeded = errors.New("another phase failed")
-
-type outcome struct {
-	phase *interp.Phase
-	err   error
-}
-
-// runPhases runs the phases in their order. All that it started has ended when it
-// returns.
-func (r *runner) runPhases(ctx context.Context) {
-	failed := false
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	s := newSchedule(r.Plan.Phases)
-	for _, ph := range r.Plan.Phases {
-		if output, ok := r.Done[ph.Name]; ok {
-			failed = r.adopt(ph, output) || failed
-			s.finish(ph.Name)
-		}
-	}
-	ended := make(chan outcome)
-	running := 0
-	for {
-		for !failed && ctx.Err() == nil && (r.Parallel <= 0 || running < r.Parallel) {
-			ph := s.next()
-			if ph == nil {
-				break
-			}
-			running++
-			go func() { ended <- outcome{ph, r.runPhase(ctx, ph)} }()
-		}
-		if running == 0 {
-			break
-		}
-		o := <-ended
-		running--
-		if err := r.settle(ctx, o.phase, o.err); err != nil && !failed {
-			failed = true
-			cancel(errNotNeeded)
-		}
-		s.finish(o.phase.Name)
-	}
-	for _, ph := range s.waiting {
-		r.byName[ph.Name].State = Skipped
-	}
-}
-
-// adopt takes over what an earlier process finished.
-func (r *runner) adopt(ph *interp.Phase, output map[string]any) (failed bool) {
-	p := r.byName[ph.Name]
-	p.State, p.Output = Complete, output
-	if err := r.state.SetOutput(ph, output); err != nil {
-		p.State, p.Error = Failed, err.Error()
-		r.addError(err)
-		return true
-	}
-	return false
-}
-
-// A schedule hands out phases whose predecessors are done.
+// A schedule hands out phases whose predecessors are done, those written first before
+// others. What it costs grows with the phases and with the predecessors that they name.
 type schedule struct {
-	waiting []*interp.Phase // in the order written
-	missing map[string]int  // phase to number of predecessors that are not done
-	after   map[string][]string
+	phases []*interp.Phase // in the order written
+	index  map[string]int
+	// missing counts the predecessors that are not done, of phases that are not InOrder;
+	// after are the phases that wait for one.
+	missing []int
+	after   map[string][]int
+	// ready are phases that are not InOrder and may start, in the order written.
+	ready []int
+	// All phases before prefix are done.
+	prefix int
+
+	started, done map[string]bool
 }
 
 func newSchedule(phases []*interp.Phase) *schedule {
-	s := &schedule{missing: map[string]int{}, after: map[string][]string{}}
-	for _, ph := range phases {
-		s.waiting = append(s.waiting, ph)
-		s.missing[ph.Name] = len(ph.After)
-		for _, before := range ph.After {
-			s.after[before] = append(s.after[before], ph.Name)
-		}
-	}
+	s := &schedule{started: map[string]bool{}, done: map[string]bool{}}
+	s.extend(phases)
 	return s
+}
+
+// extend goes on with the phases of a later plan. Those of the present one are among
+// them.
+func (s *schedule) extend(phases []*interp.Phase) {
+	s.phases, s.index, s.missing = phases, make(map[string]int, len(phases)), make([]int, len(phases))
+	s.after, s.ready, s.prefix = map[string][]int{}, nil, 0
+	for i, ph := range phases {
+		s.index[ph.Name] = i
+		if ph.InOrder || ph.Undecided {
+			continue
+		}
+		for _, before := range ph.After {
+			if !s.done[before] {
+				s.missing[i]++
+				s.after[before] = append(s.after[before], i)
+			}
+		}
+		s.offer(i)
+	}
+	s.advance()
+}
+
+// offer makes a phase ready if nothing is missing.
+func (s *schedule) offer(i int) {
+	ph := s.phases[i]
+	if s.missing[i] > 0 || ph.InOrder || ph.Undecided || s.started[ph.Name] || s.done[ph.Name] {
+		return
+	}
+	at, _ := slices.BinarySearch(s.ready, i)
+	s.ready = slices.Insert(s.ready, at, i)
+}
+
+// advance moves the prefix on.
+func (s *schedule) advance() {
+	for s.prefix < len(s.phases) && s.done[s.phases[s.prefix].Name] {
+		s.prefix++
+	}
 }
 
 // next returns a phase that may start, or nil.
 func (s *schedule) next() *interp.Phase {
-	for i, ph := range s.waiting {
-		if s.missing[ph.Name] == 0 {
-			s.waiting = append(s.waiting[:i:i], s.waiting[i+1:]...)
-			return ph
-		}
+	var ph *interp.Phase
+	switch {
+	case s.inOrder() && (len(s.ready) == 0 || s.prefix < s.ready[0]):
+		ph = s.phases[s.prefix]
+	case len(s.ready) > 0:
+		ph = s.phases[s.ready[0]]
+		s.ready = s.ready[1:]
+	default:
+		return nil
 	}
-	return nil
+	s.started[ph.Name] = true
+	return ph
+}
+
+// inOrder says whether the first phase that is not done waits for nothing else.
+func (s *schedule) inOrder() bool {
+	if s.prefix == len(s.phases) {
+		return false
+	}
+	ph := s.phases[s.prefix]
+	return ph.InOrder && !ph.Undecided && !s.started[ph.Name]
 }
 
 // finish lets the phases go that waited for this one.
 func (s *schedule) finish(name string) {
-	for i, ph := range s.waiting {
-		if ph.Name == name {
-			s.waiting = append(s.waiting[:i:i], s.waiting[i+1:]...)
-			break
-		}
+	if s.done[name] {
+		return
 	}
+	s.done[name] = true
 	for _, next := range s.after[name] {
 		s.missing[next]--
+		s.offer(next)
 	}
+	if i, ready := slices.BinarySearch(s.ready, s.index[name]); ready {
+		s.ready = slices.Delete(s.ready, i, i+1)
+	}
+	s.advance()
+}
+
+// waiting are the phases that were not started.
+func (s *schedule) waiting() []*interp.Phase {
+	var left []*interp.Phase
+	for _, ph := range s.phases {
+		if !s.started[ph.Name] && !s.done[ph.Name] {
+			left = append(left, ph)
+		}
+	}
+	return left
 }

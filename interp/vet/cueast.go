@@ -40,7 +40,12 @@ func locate(files []*ast.File, path []string) []place {
 	return append(l.exact, l.computed...)
 }
 
-type locator struct{ exact, computed []place }
+type locator struct {
+	exact, computed []place
+	// follow tells where a selection of another package's or value's field is
+	// defined; nil: they are not followed.
+	follow func(ast.Expr) (decls []ast.Decl, value ast.Expr, rest []string)
+}
 
 func (l *locator) decls(decls []ast.Decl, path []string, exact bool, depth int) {
 	for _, d := range decls {
@@ -100,6 +105,24 @@ func (l *locator) expr(e ast.Expr, path []string, exact bool, depth int) {
 		l.item(e, path, exact, depth)
 	case *ast.Ident:
 		l.reference(e, path, exact, depth)
+	case *ast.SelectorExpr, *ast.IndexExpr:
+		l.selection(e, path, exact, depth)
+	}
+}
+
+// selection goes on where what is selected is defined, if that is asked for.
+func (l *locator) selection(e ast.Expr, path []string, exact bool, depth int) {
+	if l.follow == nil {
+		return
+	}
+	decls, value, rest := l.follow(e)
+	path = sub(rest, path...)
+	switch {
+	case len(path) == 0:
+	case value != nil:
+		l.expr(value, path, exact, depth)
+	default:
+		l.decls(decls, path, exact, depth)
 	}
 }
 
@@ -206,7 +229,7 @@ func replaceBy(files []*ast.File, target, by ast.Expr) bool {
 			if _, fixed := c.Node().(*ast.ImportSpec); done || fixed {
 				return false
 			}
-			if c.Node() != ast.Node(target) {
+			if c.Node() != ast.Node(target) && !hasTextPart(c.Node(), target) {
 				return true
 			}
 			c.Replace(by)
@@ -214,6 +237,21 @@ func replaceBy(files []*ast.File, target, by ast.Expr) bool {
 			return false
 		}, nil)
 		if done {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTextPart tells whether a node is an interpolation and part is one of the pieces of
+// text that it is made of: they cannot be replaced by themselves.
+func hasTextPart(n ast.Node, part ast.Expr) bool {
+	i, ok := n.(*ast.Interpolation)
+	if !ok {
+		return false
+	}
+	for n, e := range i.Elts {
+		if n%2 == 0 && e == part {
 			return true
 		}
 	}
@@ -252,11 +290,14 @@ func unquotePath(path []string) []string {
 }
 
 // removeField takes a field out of its struct.
-func removeField(files []*ast.File, field *ast.Field) bool {
+func removeField(files []*ast.File, field *ast.Field) bool { return removeDecl(files, field) }
+
+// removeDecl takes a declaration out of its struct.
+func removeDecl(files []*ast.File, decl ast.Decl) bool {
 	done := false
 	for _, f := range files {
 		astutil.Apply(f, func(c astutil.Cursor) bool {
-			if !done && c.Node() == ast.Node(field) {
+			if !done && c.Node() == ast.Node(decl) {
 				c.Delete()
 				done = true
 				return false
@@ -265,4 +306,18 @@ func removeField(files []*ast.File, field *ast.Field) bool {
 		}, nil)
 	}
 	return done
+}
+
+// fieldOfValue is the field whose value a name resolves to.
+func (c *cueChecker) fieldOfValue(id *ast.Ident) *ast.Field {
+	var found *ast.Field
+	for _, f := range c.files {
+		ast.Walk(f, func(n ast.Node) bool {
+			if field, ok := n.(*ast.Field); ok && id.Node != nil && ast.Node(field.Value) == id.Node {
+				found = field
+			}
+			return found == nil
+		}, nil)
+	}
+	return found
 }

@@ -111,12 +111,43 @@ func unbound(branch *ast.Comprehension, body *ast.StructLit) *ast.StructLit {
 		if !ok {
 			continue
 		}
-		if label, ok := f.Label.(*ast.Interpolation); ok {
-			f.Label = substitute(label, variables, exampleText).(ast.Label)
+		switch f.Label.(type) {
+		case *ast.Interpolation, *ast.ParenExpr:
+			f.Label = substitute(f.Label, variables, exampleText).(ast.Label)
 		}
 		f.Value = substitute(f.Value, variables, anything).(ast.Expr)
 	}
-	return &ast.StructLit{Elts: body.Elts}
+	return &ast.StructLit{Elts: append(slices.Clone(body.Elts), reads(branch, variables)...)}
+}
+
+// reads is a hidden field, if one is needed, that names the `let`s that the clauses of a
+// branch read, and is never evaluated: CUE takes a `let` that nothing reads for a mistake.
+func reads(branch *ast.Comprehension, variables map[string]bool) []ast.Decl {
+	names := &ast.ListLit{}
+	for _, clause := range branch.Clauses {
+		ast.Walk(clause, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && isLet(id) && !variables[id.Name] {
+				names.Elts = append(names.Elts, &ast.Ident{NamePos: id.NamePos, Name: id.Name, Scope: id.Scope, Node: id.Node})
+			}
+			return true
+		}, nil)
+	}
+	if len(names.Elts) == 0 {
+		return nil
+	}
+	never := &ast.Comprehension{
+		Clauses: []ast.Clause{&ast.IfClause{Condition: ast.NewBool(false)}},
+		Value:   &ast.StructLit{Elts: []ast.Decl{&ast.EmbedDecl{Expr: names}}},
+	}
+	return []ast.Decl{&ast.Field{Label: ast.NewIdent("_reads"), Value: ast.NewList(never)}}
+}
+
+func isLet(id *ast.Ident) bool {
+	switch id.Node.(type) {
+	case *ast.LetClause, *ast.Alias:
+		return true
+	}
+	return false
 }
 
 // substitute replaces what starts at one of the variables.
@@ -132,12 +163,36 @@ func substitute(n ast.Node, variables map[string]bool, by func(token.Pos) ast.Ex
 			return true
 		}
 		names := chain(e)
-		if names == nil || !variables[names[0]] || isLabel(c) {
-			return true
+		switch {
+		case names != nil && variables[names[0]] && !isLabel(c):
+			c.Replace(by(e.Pos()))
+			return false
+		case indexedBy(e, variables):
+			c.Replace(besides(by(e.Pos()), e.(*ast.IndexExpr).X))
+			return false
 		}
-		c.Replace(by(e.Pos()))
-		return false
+		return true
 	}, nil)
+}
+
+// besides is an expression that reads another one to no effect, in case that is a `let`.
+func besides(e, other ast.Expr) ast.Expr {
+	return &ast.IndexExpr{X: ast.NewList(e, other), Index: ast.NewLit(token.INT, "0")}
+}
+
+// indexedBy tells whether one of the variables chooses what the expression is.
+func indexedBy(e ast.Expr, variables map[string]bool) bool {
+	index, ok := e.(*ast.IndexExpr)
+	if !ok {
+		return false
+	}
+	found := false
+	ast.Walk(index.Index, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		found = found || ok && variables[id.Name]
+		return !found
+	}, nil)
+	return found
 }
 
 // isLabel tells names of fields from references.

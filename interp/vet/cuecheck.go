@@ -7,7 +7,6 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
 
@@ -24,13 +23,17 @@ func checkCUE(u Unit) []Finding {
 	if !ok {
 		return c.findings
 	}
+	c.misspeltArguments()
 	c.evaluate()
 	c.rules()
 	c.branches()
 	c.templates()
+	c.addVague()
 	for _, f := range c.noInput {
 		c.add(f)
 	}
+	c.outlines()
+	c.pkg.close()
 	return c.findings
 }
 
@@ -49,9 +52,7 @@ func newCUEChecker(u Unit) (c *cueChecker, ok bool) {
 // evaluate goes on until an evaluation brings nothing new.
 func (c *cueChecker) evaluate() {
 	for range maxRounds {
-		// A build leaves its errors in the instance.
-		c.pkg.inst.ResolutionErr, c.pkg.inst.Err = nil, nil
-		c.root = cuecontext.New().BuildInstance(c.pkg.inst)
+		c.root = c.pkg.value()
 		if !c.round(c.root.Validate(cue.Concrete(false))) {
 			return
 		}
@@ -72,6 +73,8 @@ type cueChecker struct {
 	// noInput has the first use of inputs in each action that does not bring them
 	// into scope.
 	noInput map[string]Finding
+	// vague are findings about texts in which CUE does not say what is wrong.
+	vague []Finding
 }
 
 // round turns the errors of one evaluation into findings and takes out what caused
@@ -110,6 +113,9 @@ var phaseFields = []string{"name", "func", "args", "output", "objects", "secrets
 // mistake: that a phase may not have its fields.
 func (c *cueChecker) follows(m mistake) bool {
 	n := len(m.path)
+	if n > 2 && (m.path[n-2] == "secrets" || m.path[n-2] == "configMaps") && len(locate(c.files, sub(m.path[:n-2], "objects", m.path[n-1]))) > 0 {
+		return true // The object is declared; what it says of itself is wrong.
+	}
 	return n > 2 && m.path[n-3] == "phases" && strings.HasSuffix(m.text, "field not allowed") && slices.Contains(phaseFields, m.path[n-1])
 }
 

@@ -7,8 +7,6 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
 // classify turns a mistake into a finding at the user's line, and takes what
@@ -18,6 +16,10 @@ func (c *cueChecker) classify(m mistake) bool {
 	switch {
 	case hidden >= 0:
 		return c.schemaError(m, hidden)
+	case strings.HasPrefix(m.text, "unreferenced "):
+		return c.leftOver(m)
+	case m.text == "invalid interpolation":
+		return c.badInterpolation(m)
 	case strings.HasPrefix(m.text, "reference "):
 		return c.undefinedName(m)
 	case strings.HasPrefix(m.text, "undefined field: "):
@@ -127,7 +129,7 @@ func (c *cueChecker) argumentSet(m mistake, phase []string) bool {
 
 // call reads which arguments a phase gives.
 func (c *cueChecker) call(phase []string) call {
-	function, _ := schema.Function(c.text(sub(phase, "func")...))
+	function, _ := c.unit.schema().Function(c.text(sub(phase, "func")...))
 	given := givenFields(c.lookup(sub(phase, "args")...))
 	return call{
 		function: function,
@@ -138,9 +140,16 @@ func (c *cueChecker) call(phase []string) call {
 			return s, s != "" && slices.Contains(given, arg)
 		},
 		fields: func(arg string) ([]string, bool) {
-			return givenFields(c.lookup(sub(phase, "args", arg)...)), slices.Contains(given, arg)
+			at := sub(phase, "args", arg)
+			return givenFields(c.lookup(at...)), slices.Contains(given, arg) && !c.blanked(at)
 		},
 	}
+}
+
+// blanked tells whether the value at the path was put there to go on.
+func (c *cueChecker) blanked(path []string) bool {
+	places := locate(c.files, path)
+	return len(places) > 0 && !slices.ContainsFunc(places, func(p place) bool { return !isTop(p.value) })
 }
 
 // phaseNode is where a phase names its function, or else its own name.
@@ -235,7 +244,7 @@ func (c *cueChecker) unknownName(name string, parent []string) Finding {
 	if len(parent) > 0 {
 		last = parent[len(parent)-1]
 	}
-	if function, ok := schema.Function(c.text(sub(parent[:max(0, len(parent)-1)], "func")...)); ok && last == "args" {
+	if function, ok := c.unit.schema().Function(c.text(sub(parent[:max(0, len(parent)-1)], "func")...)); ok && last == "args" {
 		return argumentFinding(function, name)
 	}
 	names := fieldNames(c.lookup(parent...), name)

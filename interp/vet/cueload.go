@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/load"
 	"cuelang.org/go/cue/token"
@@ -18,18 +20,29 @@ import (
 // are mistakes that hide others.
 type cuePackage struct {
 	inst *build.Instance
+	// scope is where the package is evaluated; without one, in a context of its own.
+	scope *schema.Scope
+	// set is what the scope is borrowed from.
+	set *schema.Set
 	// sources of the user's files by their absolute path.
 	sources map[string]*source
+	unsaved map[string][]byte
 }
 
 // loadPackage reads the unit's files as one package, with the embedded schema in
 // reach of its import. The error has one entry for each mistake.
 func loadPackage(u Unit) (*cuePackage, errors.Error) {
-	p := &cuePackage{sources: map[string]*source{}}
+	p := &cuePackage{sources: map[string]*source{}, set: u.schema()}
 	dir := filepath.Dir(u.Files[0].path())
-	overlay, err := schema.ModuleOverlay(dir)
+	if p.loadAlone(u, dir) {
+		return p, nil
+	}
+	overlay, err := u.schema().ModuleOverlay(dir)
 	if err != nil {
 		return p, errors.Promote(err, u.Files[0].Name)
+	}
+	for path, data := range u.Unsaved {
+		overlay[path] = load.FromBytes(data)
 	}
 	var args []string
 	for _, f := range u.Files {
@@ -39,8 +52,25 @@ func loadPackage(u Unit) (*cuePackage, errors.Error) {
 		args = append(args, path)
 	}
 	p.inst = load.Instances(args, &load.Config{Dir: dir, Overlay: overlay})[0]
+	p.unsaved = u.Unsaved
 	p.addImports(p.inst, filepath.Dir(u.Files[0].Name), dir, map[*build.Instance]bool{})
 	return p, p.inst.Err
+}
+
+// value evaluates the package as it is now.
+func (p *cuePackage) value() cue.Value {
+	if p.scope != nil {
+		return p.scope.Build(p.inst)
+	}
+	return cuecontext.New().BuildInstance(schema.Again(p.inst))
+}
+
+// close ends the use of the package. Its value stays good.
+func (p *cuePackage) close() {
+	if p.scope != nil {
+		p.set.Return(p.scope)
+		p.scope = nil
+	}
 }
 
 // cuePath is where CUE finds the file: by its rules a CUE file is named so.
@@ -69,9 +99,15 @@ func (p *cuePackage) addImports(inst *build.Instance, name, dir string, seen map
 // addFile reads a file of an imported package. One that cannot be read is left
 // out: then its mistakes are reported where it is imported.
 func (p *cuePackage) addFile(path, name, dir string) {
-	data, err := os.ReadFile(path)
-	if err != nil || p.sources[path] != nil {
+	if p.sources[path] != nil {
 		return
+	}
+	data, open := p.unsaved[path]
+	if !open {
+		var err error
+		if data, err = os.ReadFile(path); err != nil {
+			return
+		}
 	}
 	shown := path
 	if rel, err := filepath.Rel(dir, path); err == nil {

@@ -2,17 +2,20 @@ package vet
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // undefinedField handles a selection of what does not exist: an output, an input,
 // a phase, an artifact.
 func (c *cueChecker) undefinedField(m mistake) bool {
-	name := strings.TrimPrefix(m.text, "undefined field: ")
+	name := strings.TrimPrefix(m.text, undefinedPrefix)
 	if s, err := strconv.Unquote(name); err == nil {
 		name = s
 	}
@@ -31,12 +34,71 @@ func (c *cueChecker) undefinedField(m mistake) bool {
 		return c.wrongValue(m)
 	}
 	owner := c.resolve(m.path, chain(operand))
+	if owner == nil {
+		owner = c.resolve(c.pathOf(nodes), chain(operand)) // CUE has no path for what stands in a let.
+	}
 	if n := len(owner); n > 0 && owner[n-1] == "phases" && len(locate(c.files, sub(owner, name))) > 0 {
 		// The phase is there, but something else in the action is wrong.
 		return false
 	}
 	c.addAt(part, m.path, c.selectionFinding(name, owner))
 	return c.blankReference(nodes, whole)
+}
+
+// badInterpolation handles a text with a value that does not exist: CUE says where
+// that is selected, but not what.
+func (c *cueChecker) badInterpolation(m mistake) bool {
+	for _, pos := range m.positions {
+		if pos == m.pos || c.pkg.source(pos) == nil {
+			continue
+		}
+		_, part, _ := selection(c.nodesAt(pos), pos)
+		if label, ok := part.(ast.Label); ok {
+			if name, _, err := ast.LabelName(label); err == nil {
+				m.pos, m.text = pos, undefinedPrefix+name
+				return c.undefinedField(m)
+			}
+		}
+	}
+	expr := c.valueExpr(m)
+	if expr == nil {
+		return false
+	}
+	c.vague = append(c.vague, c.placed(expr, m.path, c.describeValue(m, expr)))
+	return replace(c.files, expr)
+}
+
+// addVague adds what is said of texts as a whole, unless more was said about something
+// in them.
+func (c *cueChecker) addVague() {
+	for _, v := range c.vague {
+		if !slices.ContainsFunc(c.findings, v.holds) {
+			c.add(v)
+		}
+	}
+}
+
+// holds tells whether the other finding is about a part of what f is about.
+func (f Finding) holds(other Finding) bool {
+	after := other.Line > f.Line || other.Line == f.Line && other.Column >= f.Column
+	before := other.Line < f.EndLine || other.Line == f.EndLine && other.Column < f.EndColumn
+	return other.File == f.File && after && before
+}
+
+const undefinedPrefix = "undefined field: "
+
+// leftOver handles a let that nothing refers to. After something was taken out, that
+// is no mistake of the user's, so the let is taken out too.
+func (c *cueChecker) leftOver(m mistake) bool {
+	if len(c.findings) == 0 {
+		return c.wrongValue(m)
+	}
+	for _, n := range c.nodesAt(m.pos) {
+		if let, ok := n.(*ast.LetClause); ok {
+			return removeDecl(c.files, let)
+		}
+	}
+	return false
 }
 
 // blankReference takes a reference out. In the clause of a comprehension that means
@@ -203,6 +265,9 @@ func (c *cueChecker) undefinedName(m mistake) bool {
 	}
 	path := c.pathOf(nodes)
 	f := Finding{Rule: ruleUnknownReference, Message: fmt.Sprintf("%q is not defined", name.Name)}
+	if name.Name == "deferPhase" && suggest.Nearest(name.Name, namesInReach(nodes)) != "" {
+		return c.blankReference(nodes, whole) // The field is there, misspelt, which is reported.
+	}
 	if name.Name == "input" && len(path) > 2 {
 		c.inputNotInScope(name, path)
 	} else {

@@ -7,6 +7,7 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
+	"github.com/rescuecue/rescue/interp"
 	"github.com/rescuecue/rescue/schema"
 )
 
@@ -53,13 +54,24 @@ func (c *cueChecker) blueprintRules(field string) {
 	actions := []string{field, "actions"}
 	for _, name := range givenFields(c.lookup(actions...)) {
 		a := &cueAction{cueChecker: c, path: sub(actions, name)}
-		a.phases = givenFields(c.lookup(sub(a.path, "phases")...))
+		a.phases = c.phaseNames(a.path)
 		for i := range a.phases {
 			a.checkPhase(i)
 		}
 		a.checkPhaseNames()
+		a.checkInputs()
 		a.checkArtifacts(c.writtenArtifacts(actions))
 	}
+}
+
+// phaseNames lists the phases of an action in the order written; CUE has those of
+// comprehensions first.
+func (c *cueChecker) phaseNames(action []string) []string {
+	names, err := interp.PhaseNames(c.lookup(action...))
+	if err != nil {
+		return givenFields(c.lookup(sub(action, "phases")...))
+	}
+	return names
 }
 
 // writtenArtifacts lists the names of the artifacts that the blueprint's actions

@@ -9,8 +9,6 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
 // wrongValue handles a value that does not fit, at the expression that gives it.
@@ -97,7 +95,7 @@ func (c *cueChecker) describeValue(m mistake, expr ast.Expr) Finding {
 // argumentType is the schema's constraint on a phase's argument, or the kind of a
 // part of one.
 func (c *cueChecker) argumentType(phase, arg []string) string {
-	function, ok := schema.Function(c.text(sub(phase, "func")...))
+	function, ok := c.unit.schema().Function(c.text(sub(phase, "func")...))
 	if !ok {
 		return ""
 	}

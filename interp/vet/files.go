@@ -25,20 +25,30 @@ type Collector struct {
 	// CUE from YAML.
 	Stdin     io.Reader
 	StdinName string
+	// OnlyBlueprints passes over files that hold no blueprint even where they are named,
+	// as programs do that name all files of a change.
+	OnlyBlueprints bool
+	// Config goes before the configurations of the folders, if there is one.
+	Config *Config
 
+	configs  configFinder
 	units    []Unit
 	findings []Finding
 	failures []error
 	seen     map[string]bool
 }
 
-// Collect reads the files at the paths; folders are searched for blueprints. A file
+// Collect reads the files at the paths; folders and patterns are searched for
+// blueprints. A file
 // that cannot be a blueprint at all becomes a finding. The error has one entry for
 // each path that could not be read; what could be is returned all the same.
 func (c *Collector) Collect(paths []string) ([]Unit, []Finding, error) {
 	c.seen = map[string]bool{}
 	for _, path := range paths {
 		c.path(path)
+	}
+	for i := range c.units {
+		c.units[i].Config = c.Config
 	}
 	return c.units, c.findings, errors.Join(c.failures...)
 }
@@ -52,12 +62,18 @@ func (c *Collector) path(path string) {
 		c.file(File{Name: name}, c.Stdin)
 		return
 	}
+	if isPattern(path) {
+		c.pattern(path)
+		return
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		c.fail(path, err)
 	case info.IsDir():
 		c.folder(path)
+	case c.OnlyBlueprints:
+		c.sift(path)
 	default:
 		c.open(path)
 	}
@@ -181,9 +197,17 @@ func (c *Collector) folder(root string) {
 	for _, key := range sortedKeys(packages) {
 		c.addPackage(packages[key])
 	}
-	if len(c.units) == before && len(c.failures) == 0 {
+	if len(c.units) == before && len(c.failures) == 0 && !c.OnlyBlueprints {
 		c.findings = append(c.findings, whole(root, ruleNoBlueprint, "there are no blueprints in this folder", ""))
 	}
+}
+
+// excluded tells whether the configuration leaves a file out of searches.
+func (c *Collector) excluded(path string) bool {
+	if c.Config != nil {
+		return c.Config.Excludes(path)
+	}
+	return c.configs.folder(filepath.Dir(File{Name: path}.path())).Excludes(path)
 }
 
 // skipped folders hold nothing of the user's own.
@@ -193,7 +217,7 @@ func skipped(name string) bool {
 
 func (c *Collector) found(path string, packages map[string][]File) {
 	ext := strings.ToLower(filepath.Ext(path))
-	if !slices.Contains([]string{".cue", ".yaml", ".yml"}, ext) {
+	if !slices.Contains([]string{".cue", ".yaml", ".yml"}, ext) || c.excluded(path) {
 		return
 	}
 	data, ok := c.read(path)

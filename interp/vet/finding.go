@@ -16,6 +16,8 @@ const (
 	Error Severity = "error"
 	// Warning marks what works, and is likely to be not what was meant.
 	Warning Severity = "warning"
+	// Info marks what works, and could be better.
+	Info Severity = "info"
 )
 
 // A Finding is one mistake. Its JSON form is described in docs/vet-json.md.
@@ -44,8 +46,10 @@ type Finding struct {
 	Suggestion string `json:"suggestion,omitempty"`
 	// Replacement is the text to put in the place of the span, if it is known.
 	Replacement string `json:"replacement,omitempty"`
-	// Snippet is the source line of Line.
-	Snippet string `json:"snippet,omitempty"`
+	// Snippet is the source line of Line. Of a very long one it is the part around the
+	// span, which begins at SnippetColumn; else that is 0.
+	Snippet       string `json:"snippet,omitempty"`
+	SnippetColumn int    `json:"snippetColumn,omitempty"`
 	// Help is the address of the rule's page.
 	Help string `json:"help"`
 }
@@ -60,32 +64,62 @@ func compare(a, b Finding) int {
 		cmp.Compare(a.File, b.File),
 		cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Column, b.Column),
-		cmp.Compare(a.Severity, b.Severity),
+		cmp.Compare(a.Severity.rank(), b.Severity.rank()),
 		cmp.Compare(a.Rule, b.Rule),
 		cmp.Compare(a.Message, b.Message),
 	)
 }
 
-// Count returns the numbers of errors and of warnings.
+// Count returns the numbers of errors and of warnings. Findings of severity Info count
+// as neither.
 func Count(findings []Finding) (errors, warnings int) {
 	for _, f := range findings {
-		if f.Severity == Error {
+		switch f.Severity {
+		case Error:
 			errors++
-		} else {
+		case Warning:
 			warnings++
 		}
 	}
 	return errors, warnings
 }
 
-// one keeps a single finding for one mistake: the first at each position, where an
-// error comes before a warning. findings must be sorted. Findings about a whole
-// file are all kept.
+// anyError tells whether one of the findings is an error.
+func anyError(findings []Finding) bool {
+	errors, _ := Count(findings)
+	return errors > 0
+}
+
+// rank orders severities by weight.
+func (s Severity) rank() int {
+	return slices.Index([]Severity{Error, Warning, Info}, s)
+}
+
+// one keeps a single finding for one mistake: where there is an error, nothing else at
+// its position, and else one of each rule. findings must be sorted. Findings about a
+// whole file are all kept.
 func one(findings []Finding) []Finding {
-	return slices.CompactFunc(findings, func(a, b Finding) bool {
-		if a.Line == 0 {
-			return a == b
+	var kept []Finding
+	here := 0 // where those of the present position begin
+	for _, f := range findings {
+		if len(kept) > 0 && !samePlace(kept[len(kept)-1], f) {
+			here = len(kept)
 		}
-		return a.File == b.File && a.Line == b.Line && a.Column == b.Column
-	})
+		if !slices.ContainsFunc(kept[here:], func(k Finding) bool { return k.hides(f) }) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func samePlace(a, b Finding) bool {
+	return a.File == b.File && a.Line == b.Line && a.Column == b.Column
+}
+
+// hides tells whether another finding at the same position says nothing more.
+func (f Finding) hides(other Finding) bool {
+	if f.Line == 0 {
+		return f == other
+	}
+	return f.Severity == Error || f.Rule == other.Rule
 }

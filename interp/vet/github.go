@@ -12,9 +12,17 @@ import (
 func WriteGitHub(w io.Writer, findings []Finding) error {
 	out := bufio.NewWriter(w)
 	for _, f := range findings {
-		fmt.Fprintf(out, "::%s %s::%s\n", f.Severity, githubProperties(f), escapeMessage(githubMessage(f)))
+		fmt.Fprintf(out, "::%s %s::%s\n", githubLevel(f.Severity), githubProperties(f), escapeMessage(githubMessage(f)))
 	}
 	return out.Flush()
+}
+
+// githubLevel is GitHub's name of a severity.
+func githubLevel(s Severity) string {
+	if s == Info {
+		return "notice"
+	}
+	return string(s)
 }
 
 func githubProperties(f Finding) string {

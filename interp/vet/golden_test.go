@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func check(t *testing.T, path string) []Finding {
 	return Check(Unit{Language: languageOf(f), Files: []File{f}})
 }
 
-func fixtures(t *testing.T, pattern string) []string {
+func fixtures(t testing.TB, pattern string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", pattern))
 	if err != nil || len(paths) == 0 {
@@ -83,20 +84,54 @@ func TestFixtureOfEachRule(t *testing.T) {
 			}
 		}
 	}
+	elsewhere := []string{ruleFileSize, ruleKanisterRelease, ruleConfiguration, ruleSecretInCommand, ruleProfileInCommand}
 	for _, r := range Rules() {
-		if r.Name != ruleFileSize && r.Name != ruleKanisterRelease && !found[r.Name] {
+		if !slices.Contains(elsewhere, r.Name) && !found[r.Name] {
 			t.Errorf("rule %s: no fixture of that name in testdata/yaml or testdata/cue has such a finding", r.Name)
 		}
 	}
 }
 
-// TestNothingFound checks blueprints that are right.
+// TestOptionalRules: what nearly every blueprint has is found where it is asked for,
+// and only there.
+func TestOptionalRules(t *testing.T) {
+	asked := &Config{rules: map[string]Severity{}}
+	for _, r := range Rules() {
+		if r.Optional() {
+			asked.rules[r.Name] = r.Severity
+		}
+	}
+	for _, path := range fixtures(t, "optional/*") {
+		if strings.HasSuffix(path, ".txt") {
+			continue
+		}
+		f := File{Name: filepath.Base(path), Path: path, Data: []byte(mustRead(t, path))}
+		unit := Unit{Language: languageOf(f), Files: []File{f}, Config: asked}
+		var text bytes.Buffer
+		if err := WriteText(&text, Check(unit), TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, path+".txt", text.Bytes())
+		unit.Config = nil
+		if found := Check(unit); len(found) > 0 {
+			t.Errorf("%s: found without asking: %v", path, found)
+		}
+	}
+}
+
+// TestNothingFound checks blueprints that are right; what could be better in them does
+// not count.
 func TestNothingFound(t *testing.T) {
 	for _, path := range fixtures(t, "ok/*") {
-		for _, f := range check(t, path) {
+		for _, f := range wrong(check(t, path)) {
 			t.Errorf("%s: %s [%s]", location(f), f.Message, f.Rule)
 		}
 	}
+}
+
+// wrong are the findings but for those of severity Info.
+func wrong(findings []Finding) []Finding {
+	return slices.DeleteFunc(findings, func(f Finding) bool { return f.Severity == Info })
 }
 
 // BenchmarkCUE checks one native blueprint.
@@ -113,7 +148,7 @@ func benchmark(b *testing.B, path string) {
 	f := File{Name: path, Data: data}
 	unit := Unit{Language: languageOf(f), Files: []File{f}}
 	for b.Loop() {
-		if findings := Check(unit); len(findings) > 0 {
+		if findings := wrong(Check(unit)); len(findings) > 0 {
 			b.Fatal(findings)
 		}
 	}

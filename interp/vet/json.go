@@ -11,6 +11,7 @@ type Report struct {
 	Valid         bool      `json:"valid"`
 	ErrorCount    int       `json:"errorCount"`
 	WarningCount  int       `json:"warningCount"`
+	InfoCount     int       `json:"infoCount"`
 	Findings      []Finding `json:"findings"`
 }
 
@@ -20,7 +21,11 @@ func NewReport(findings []Finding) Report {
 	if findings == nil {
 		findings = []Finding{}
 	}
-	return Report{FormatVersion: "1.0", Valid: errors == 0, ErrorCount: errors, WarningCount: warnings, Findings: findings}
+	return Report{
+		FormatVersion: "1.1", Valid: errors == 0,
+		ErrorCount: errors, WarningCount: warnings, InfoCount: len(findings) - errors - warnings,
+		Findings: findings,
+	}
 }
 
 // WriteJSON writes the report as one indented JSON document.

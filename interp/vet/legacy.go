@@ -45,6 +45,10 @@ type legacyChecker struct {
 	findings []Finding
 	// functions of templates, once they are asked for.
 	functions []string
+	// cursors find places in texts, of which some have thousands.
+	cursors map[*compat.Value]*compat.Cursor
+	// parsed templates by the value that they stand in.
+	parsed map[*compat.Value]parsedTemplate
 }
 
 // parseErrors reports what keeps the file from being read.
@@ -129,12 +133,23 @@ func (c *legacyChecker) value(v *compat.Value, path string, f Finding) {
 // part adds a finding about some bytes of a text.
 func (c *legacyChecker) part(v *compat.Value, start, end int, path string, f Finding) {
 	f.Path = path
-	line, column := v.PosAt(start)
+	line, column := c.place(v, start)
 	text := ""
 	if start >= 0 && end <= len(v.Str) && start < end {
 		text, _, _ = strings.Cut(v.Str[start:end], "\n")
 	}
 	c.at(line, column, text, f)
+}
+
+// place finds where a byte of a text stands in the file.
+func (c *legacyChecker) place(v *compat.Value, offset int) (line, column int) {
+	if c.cursors == nil {
+		c.cursors = map[*compat.Value]*compat.Cursor{}
+	}
+	if c.cursors[v] == nil {
+		c.cursors[v] = v.Cursor()
+	}
+	return c.cursors[v].At(offset)
 }
 
 // known tells whether there is a finding at that place already.

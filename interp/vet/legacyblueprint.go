@@ -2,6 +2,7 @@ package vet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
@@ -14,8 +15,9 @@ func (c *legacyChecker) blueprint(doc *compat.Document) {
 	b := &legacyBlueprint{legacyChecker: c, bp: bp}
 	b.unknownFields(bp.Unknown, "a Blueprint", []string{"apiVersion", "kind", "metadata", "actions"})
 	b.repeatedPhases()
+	var actions []*legacyAction
 	for _, a := range bp.Actions {
-		b.action(a)
+		actions = append(actions, b.action(a))
 	}
 	// What the reader says about the structure counts where no rule says more.
 	for _, p := range problems {
@@ -23,6 +25,7 @@ func (c *legacyChecker) blueprint(doc *compat.Document) {
 			c.at(p.Line, p.Column, "", Finding{Rule: ruleStructure, Message: p.Msg, Suggestion: p.Hint})
 		}
 	}
+	b.outline(actions).check(c.findings)
 }
 
 type legacyBlueprint struct {
@@ -166,7 +169,6 @@ func (a *legacyAction) phase(phase *compat.BlueprintPhase, number int) {
 	p.objects()
 	p.argumentTemplates()
 	p.podOverride()
-	p.scripts()
 	p.resourceSpec()
 	if phase.ArgsField != nil {
 		p.oldImages(phase.ArgsField.Value, p.path+".args")
@@ -196,7 +198,7 @@ func (a *legacyAction) artifacts() {
 		}
 	}
 	for _, name := range a.action.InputArtifactNames {
-		if a.writer(name.Str) == nil {
+		if a.writer(name.Str) == nil && !a.artifactsMisspelt() {
 			a.value(name, a.path+".inputArtifactNames", a.unwritten(name.Str))
 		}
 	}
@@ -212,6 +214,12 @@ func (b *legacyBlueprint) writer(name string) *compat.OutputArtifact {
 		}
 	}
 	return nil
+}
+
+// artifactsMisspelt tells whether an action has a field that was meant to be its
+// outputArtifacts: then nobody knows what it writes.
+func (b *legacyBlueprint) artifactsMisspelt() bool {
+	return slices.ContainsFunc(b.bp.Actions, func(a *compat.BlueprintAction) bool { return hasMisspelt(a.Unknown, "outputArtifacts") })
 }
 
 // unwritten warns of an artifact that no action writes: it can be provided by hand.

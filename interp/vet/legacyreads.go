@@ -43,7 +43,7 @@ func isWorkload(parameter string) bool {
 
 // record keeps what the template reads for the rules that look at the whole action.
 func (t template) record(ref compat.TemplateRef) {
-	line, column := t.text.PosAt(ref.Offset)
+	line, column := t.place(t.text, ref.Offset)
 	text := ""
 	if ref.End <= len(t.text.Str) {
 		text, _, _ = strings.Cut(t.text.Str[ref.Offset:ref.End], "\n")
@@ -84,9 +84,12 @@ func (a *legacyAction) undeclaredInputs() {
 
 // misspelt tells that the action has a field that was meant to be the one named.
 func (a *legacyAction) misspelt(field string) bool {
-	return slices.ContainsFunc(a.action.Unknown, func(f *compat.Field) bool {
-		return suggest.Nearest(f.Name, []string{field}) != ""
-	})
+	return hasMisspelt(a.action.Unknown, field)
+}
+
+// hasMisspelt tells whether one of the fields was meant to be the one named.
+func hasMisspelt(unknown []*compat.Field, field string) bool {
+	return slices.ContainsFunc(unknown, func(f *compat.Field) bool { return suggest.Nearest(f.Name, []string{field}) != "" })
 }
 
 // declaration is the field of the action that lists what is read of a parameter.

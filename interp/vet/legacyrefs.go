@@ -36,7 +36,16 @@ type reference struct {
 	ref compat.TemplateRef
 }
 
-func (r reference) complain(f Finding) { r.report(r.ref.Offset, r.ref.End, f) }
+// complain adds a finding about the path. What is wrong with a variable's value was
+// said where that was set.
+func (r reference) complain(f Finding) {
+	variable := r.ref.Offset < len(r.text.Str) && r.text.Str[r.ref.Offset] == '$'
+	said := func(g Finding) bool { return g.Rule == f.Rule && g.Message == f.Message && g.Path == r.path }
+	if variable && slices.ContainsFunc(r.findings, said) {
+		return
+	}
+	r.report(r.ref.Offset, r.ref.End, f)
+}
 
 // name is the step's name if the template says it literally.
 func (r reference) name(step int) (string, bool) {
@@ -182,6 +191,9 @@ func (r reference) deferPhase() {
 		r.phasePart(phase, 1)
 		return
 	}
+	if r.misspelt("deferPhase") {
+		return
+	}
 	r.complain(Finding{Rule: ruleUnknownPhase, Message: fmt.Sprintf("action %q has no deferPhase", r.action.Key)})
 }
 
@@ -250,7 +262,9 @@ func (r reference) artifacts() {
 	}
 	artifact := r.writer(name)
 	if artifact == nil {
-		r.complain(r.unwritten(name))
+		if !r.artifactsMisspelt() {
+			r.complain(r.unwritten(name))
+		}
 		return
 	}
 	part, _ := r.name(2)
@@ -340,8 +354,6 @@ func phaseOutputs(phase *compat.BlueprintPhase) (outputs []string, complete bool
 	}
 	return outputs, complete
 }
-
-var shells = map[string]bool{"sh": true, "bash": true, "ash": true, "dash": true}
 
 // runsPrograms finds what may write outputs out of sight: another script, or the
 // protocol's own mark.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/schema"
 	"github.com/rescuecue/rescue/schema/suggest"
 )
 
@@ -25,15 +26,27 @@ const (
 // argumentTemplates checks the templates in the arguments. Those of Wait and
 // WaitV2 have a language of their own, but for the object references.
 func (p *legacyPhase) argumentTemplates() {
-	wait := strings.EqualFold(p.phase.Func, "Wait") || strings.EqualFold(p.phase.Func, "WaitV2")
+	function := meant(p.phase.Func, schema.FunctionNames())
+	wait := strings.EqualFold(function, "Wait") || strings.EqualFold(function, "WaitV2")
 	for _, f := range p.phase.Args {
 		path := p.path + ".args." + f.Name
-		if wait && f.Name == "conditions" {
+		if wait && meant(f.Name, []string{"conditions"}) == "conditions" {
 			p.waitConditions(f.Value, path)
 			continue
 		}
 		p.templates(f.Value, path, inArguments)
 	}
+}
+
+// meant is the name, or the known one that it is a misspelling of.
+func meant(name string, known []string) string {
+	if slices.Contains(known, name) {
+		return name
+	}
+	if near := suggest.Nearest(name, known); near != "" {
+		return near
+	}
+	return name
 }
 
 // templates checks all templates in v, keys of maps included.
@@ -67,7 +80,7 @@ func (t template) report(start, end int, f Finding) {
 }
 
 func (p *legacyPhase) template(t template) {
-	use, err := compat.TemplateRefs(t.text.Str)
+	use, err := t.templateUse(t.text)
 	if err != nil {
 		t.syntaxError(err)
 		return

@@ -62,6 +62,22 @@ func (r Release) Known() (first, newest string, ok bool) {
 	return k.First, k.Newest, !r.before(k.First) && (r.before(k.Newest) || r.String() == k.Newest)
 }
 
+// KnownReleases lists the releases that the schema knows, the newest first, without
+// their patches.
+func KnownReleases() []string {
+	k := schema.Kanister()
+	first, err := ParseRelease(k.First)
+	newest, newestErr := ParseRelease(k.Newest)
+	if err != nil || newestErr != nil {
+		return nil // The schema's tests parse all of them.
+	}
+	var list []string
+	for minor := newest[1]; minor >= first[1]; minor-- {
+		list = append(list, fmt.Sprintf("%d.%d", newest[0], minor))
+	}
+	return list
+}
+
 // lacks tells whether something that is there since one release, and gone in another,
 // is not in r.
 func (r Release) lacks(since, removed string) bool {
@@ -79,15 +95,14 @@ func CheckRelease(units []Unit, r Release) []Finding {
 		}
 		findings = append(findings, r.checkYAML(u.Files[0])...)
 	}
-	Sort(findings)
-	return one(findings)
+	return settleRelease(units, findings)
 }
 
 // JoinRelease puts what a release would refuse to the other findings. A warning at the
-// same place is about the same thing, and says less.
+// same place, or what counts less, is about the same thing, and says less.
 func JoinRelease(findings, refused []Finding) []Finding {
 	findings = slices.DeleteFunc(findings, func(f Finding) bool {
-		return f.Severity == Warning && slices.ContainsFunc(refused, func(r Finding) bool {
+		return f.Severity != Error && slices.ContainsFunc(refused, func(r Finding) bool {
 			return r.File == f.File && r.Line == f.Line && r.Column == f.Column
 		})
 	})

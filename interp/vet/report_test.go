@@ -121,6 +121,25 @@ func TestTextLongLine(t *testing.T) {
 	}
 }
 
+// TestTextVeryLongLine: a finding carries a part of the line, and columns stay true.
+func TestTextVeryLongLine(t *testing.T) {
+	line := strings.Repeat("ä", 100_000) + "WRONG" + strings.Repeat("é", 100_000)
+	src := newSource("x", []byte("first\n"+line+"\n"))
+	start := strings.Index(src.text, "WRONG")
+	f := src.at(span{start, start + 5}, Finding{Rule: ruleSyntax, Message: "m"})
+	if f.Line != 2 || f.Column != 100_001 || len(f.Snippet) > longLine || f.SnippetColumn == 0 {
+		t.Errorf("%d:%d, %d bytes from column %d", f.Line, f.Column, len(f.Snippet), f.SnippetColumn)
+	}
+	var out bytes.Buffer
+	if err := WriteText(&out, []Finding{f}, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if got := strings.Index(lines[2], "^^^^^"); got < 0 || string([]rune(lines[1])[got:got+5]) != "WRONG" {
+		t.Errorf("carets are not under WRONG:\n%s\n%s", lines[1], lines[2])
+	}
+}
+
 func TestGitHub(t *testing.T) {
 	var out bytes.Buffer
 	if err := WriteGitHub(&out, sample()); err != nil {
@@ -141,7 +160,7 @@ func TestJSONWithoutFindings(t *testing.T) {
 	if err := WriteJSON(&out, nil); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"formatVersion":"1.0","valid":true,"errorCount":0,"warningCount":0,"findings":[]}`
+	want := `{"formatVersion":"1.1","valid":true,"errorCount":0,"warningCount":0,"infoCount":0,"findings":[]}`
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, out.Bytes()); err != nil || compact.String() != want {
 		t.Errorf("got %s, %v", compact.String(), err)
@@ -150,7 +169,7 @@ func TestJSONWithoutFindings(t *testing.T) {
 
 func TestSARIF(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteSARIF(&out, sample()); err != nil {
+	if err := WriteSARIF(&out, sample(), SARIFOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	var log sarifLog
@@ -186,8 +205,12 @@ func TestFingerprintIgnoresPosition(t *testing.T) {
 	f := sample()[0]
 	moved := f
 	moved.Line, moved.EndLine, moved.Column = 40, 40, 3
-	if fingerprint(f) != fingerprint(moved) {
+	here, there := fingerprints([]Finding{f}), fingerprints([]Finding{moved})
+	if here[0] != there[0] {
 		t.Error("the fingerprint changes with the line")
+	}
+	if twice := fingerprints([]Finding{f, moved}); twice[0] != here[0] || twice[1] == twice[0] {
+		t.Errorf("two findings that are alike: %v", twice)
 	}
 }
 
@@ -216,7 +239,7 @@ func TestBrokenWriter(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"text": WriteText(f, sample(), TextOptions{}), "json": WriteJSON(f, sample()), "github": WriteGitHub(f, sample()),
-		"sarif": WriteSARIF(f, sample()), "junit": WriteJUnit(f, nil, sample()),
+		"sarif": WriteSARIF(f, sample(), SARIFOptions{}), "junit": WriteJUnit(f, nil, sample()),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error on a closed file", name)

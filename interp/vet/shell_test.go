@@ -4,7 +4,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"text/template/parse"
 
 	"github.com/rescuecue/rescue/compat"
 )
@@ -35,7 +34,7 @@ func TestScripts(t *testing.T) {
 	for _, s := range shellScripts {
 		t.Run(s.name, func(t *testing.T) {
 			script := strings.Replace(s.script, "$BAD", "", 1)
-			offset, problem := scriptProblem(templateRoot(t, script), s.shell)
+			offset, problem := scriptProblem(t, script, s.shell)
 			want := strings.Index(s.script, "$BAD")
 			switch {
 			case want < 0 && problem != "":
@@ -47,13 +46,24 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-func templateRoot(t *testing.T, text string) *parse.ListNode {
+func formsOf(t *testing.T, text string) []*trial {
 	t.Helper()
 	use, err := compat.TemplateRefs(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return use.Tree.Root
+	return templateForms(text, use)
+}
+
+// scriptProblem is what is wrong with a script, at which offset of its template.
+func scriptProblem(t *testing.T, text, shell string) (offset int, problem string) {
+	t.Helper()
+	for _, form := range newScript(&filledText{forms: formsOf(t, text)}, shell, nil).forms {
+		if form.problem != "" {
+			return form.source(form.offset), form.problem
+		}
+	}
+	return 0, ""
 }
 
 // TestScriptsAsBashDoes asks the real shell about the same scripts.
@@ -63,10 +73,9 @@ func TestScriptsAsBashDoes(t *testing.T) {
 		t.Skip("no bash here")
 	}
 	for _, s := range shellScripts {
-		root := templateRoot(t, strings.Replace(s.script, "$BAD", "", 1))
 		fails := false
-		for _, otherwise := range []bool{false, true} {
-			cmd := exec.Command(bash, "-n", "-c", renderTrial(root, otherwise).String())
+		for _, form := range formsOf(t, strings.Replace(s.script, "$BAD", "", 1)) {
+			cmd := exec.Command(bash, "-n", "-c", form.String())
 			fails = fails || cmd.Run() != nil
 		}
 		if want := strings.Contains(s.script, "$BAD"); fails != want {
@@ -80,13 +89,15 @@ func TestShellScript(t *testing.T) {
 		{"bash -c S", "S"}, {"/bin/sh -ec S arg", "S"}, {"bash -o errexit -o pipefail -c S", "S"}, {"sh -x -c S", "S"},
 		{"sh script.sh -c", ""}, {"bash", ""}, {"sh -c", ""}, {"python -c S", ""}, {"bash --norc -c S", "S"},
 	} {
-		var words []*compat.Value
+		command := &outlineValue{}
 		for w := range strings.FieldsSeq(c.words) {
-			words = append(words, &compat.Value{Kind: compat.String, Str: w})
+			form := &trial{}
+			form.literally(w, 0)
+			command.items = append(command.items, &outlineValue{text: &filledText{forms: []*trial{form}}})
 		}
 		got := ""
-		if script, _ := shellScript(words); script != nil {
-			got = script.Str
+		if script := scriptOf(command); script != nil {
+			got, _ = script.text.literal()
 		}
 		if got != c.want {
 			t.Errorf("%s: script %q, want %q", c.words, got, c.want)
@@ -104,8 +115,7 @@ func FuzzTrial(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		for _, otherwise := range []bool{false, true} {
-			trial := renderTrial(use.Tree.Root, otherwise)
+		for _, trial := range templateForms(text, use) {
 			for i := range trial.Len() + 1 {
 				if at := trial.source(i); at < 0 || at > len(text) {
 					t.Fatalf("offset %d of %q leads to %d of %q", i, trial.String(), at, text)

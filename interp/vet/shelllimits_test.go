@@ -15,12 +15,12 @@ func TestShellLimits(t *testing.T) {
 		"long":          repeat("if ", 200_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, problem := parseScript(script, "bash"); problem != "" {
+			if _, _, problem := parseScript(script, "bash"); problem != "" {
 				t.Errorf("%.100s", problem)
 			}
 		})
 	}
-	if _, problem := parseScript(repeat("(", 900), "bash"); problem == "" {
+	if _, _, problem := parseScript(repeat("(", 900), "bash"); problem == "" {
 		t.Error("nothing is wrong with a script within the limits that lacks its brackets")
 	}
 }
@@ -35,7 +35,7 @@ func TestDeclarations(t *testing.T) {
 		"export $X; export ${X}-y":           "",
 		"export A=-1; readonly -p":           "",
 	} {
-		if _, got := parseScript(script, "bash"); got != want {
+		if _, _, got := parseScript(script, "bash"); got != want {
 			t.Errorf("%q: %q, want %q", script, got, want)
 		}
 	}

@@ -3,6 +3,9 @@ package vet
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 )
 
 func TestPositionAndOffset(t *testing.T) {
@@ -21,6 +24,28 @@ func TestPositionAndOffset(t *testing.T) {
 	if src.line(1) != "a" || src.line(2) != "bäc" || src.line(9) != "" {
 		t.Errorf("lines %q, %q, %q", src.line(1), src.line(2), src.line(9))
 	}
+}
+
+// TestPositionInLongLines compares with counting from the beginning of the line.
+func TestPositionInLongLines(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		part := rapid.SampledFrom([]string{"a", "ä", "日本", "😀", "\n", "\r\n", "\xff", "\x80\x80\x80\x80", strings.Repeat("x", 1000), strings.Repeat("é", 700)})
+		text := strings.Join(rapid.SliceOfN(part, 0, 40).Draw(t, "text"), "")
+		src := newSource("x", []byte(text))
+		offset := rapid.IntRange(0, len(text)).Draw(t, "offset")
+		line, column := src.position(offset)
+		start := strings.LastIndexByte(text[:offset], '\n') + 1
+		if want := strings.Count(text[:offset], "\n") + 1; line != want {
+			t.Fatalf("line %d, want %d", line, want)
+		}
+		if want := utf8.RuneCountInString(text[start:offset]) + 1; column != want && utf8.ValidString(text) {
+			t.Fatalf("column %d, want %d", column, want)
+		}
+		back := src.offset(line, column)
+		if end := start + len(src.line(line)); utf8.ValidString(text) && utf8.RuneStart((text + "x")[offset]) && back != min(offset, end) {
+			t.Fatalf("offset(%d, %d) = %d, want %d", line, column, back, min(offset, end))
+		}
+	})
 }
 
 // FuzzCheck: whatever the file, the findings lie in it and come in the same order.

@@ -33,12 +33,18 @@ func WriteText(w io.Writer, findings []Finding, opts TextOptions) error {
 }
 
 func writeHead(w io.Writer, f Finding, p painter) {
-	color := red
-	if f.Severity == Warning {
-		color = yellow
-	}
-	fmt.Fprintf(w, "%s: %s %s %s\n", p.paint(bold, location(f)), p.paint(color, string(f.Severity)+":"),
+	fmt.Fprintf(w, "%s: %s %s %s\n", p.paint(bold, location(f)), p.paint(severityColor(f.Severity), string(f.Severity)+":"),
 		p.paint(bold, printable(f.Message)), p.paint(gray, "["+f.Rule+"]"))
+}
+
+func severityColor(s Severity) string {
+	switch s {
+	case Error:
+		return red
+	case Warning:
+		return yellow
+	}
+	return cyan
 }
 
 func location(f Finding) string {
@@ -69,10 +75,11 @@ const maxSnippet = 160
 // the carets. Of a very long line it shows the part around the span.
 func window(f Finding) (text, before, marks string) {
 	line := []rune(f.Snippet)
-	start := min(max(f.Column-1, 0), len(line))
+	first := max(f.SnippetColumn, 1)
+	start := min(max(f.Column-first, 0), len(line))
 	end := len(line)
 	if f.EndLine == f.Line {
-		end = min(max(f.EndColumn-1, start), len(line))
+		end = min(max(f.EndColumn-first, start), len(line))
 	}
 	if len(line) > maxSnippet {
 		from := max(0, start-maxSnippet/4)
@@ -138,6 +145,7 @@ const (
 	red    = "31"
 	green  = "32"
 	yellow = "33"
+	cyan   = "36"
 	gray   = "90"
 )
 

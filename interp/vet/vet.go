@@ -1,6 +1,10 @@
 package vet
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/rescuecue/rescue/schema"
+)
 
 // Language of a unit.
 type Language int
@@ -39,13 +43,27 @@ type Unit struct {
 	// Library says that the unit needs no blueprint of its own, because the user
 	// did not name it: shared phases, for instance.
 	Library bool
+	// Config says which rules count how much; nil: the one of the file's folder, or of
+	// those above.
+	Config *Config
+	// Unsaved has, by absolute path, what an editor holds of files in packages that
+	// the unit imports.
+	Unsaved map[string][]byte
+	// Schema has the functions that blueprints in CUE may call; nil: those that Rescue
+	// brings along.
+	Schema *schema.Set
+}
+
+func (u Unit) schema() *schema.Set {
+	if u.Schema == nil {
+		return schema.Embedded()
+	}
+	return u.Schema
 }
 
 // Check returns the findings of a unit in their one order.
 func Check(u Unit) []Finding {
-	findings := append(checkUnit(u), checkRequests([]Unit{u})...)
-	Sort(findings)
-	return one(findings)
+	return settle([]Unit{u}, append(checkUnit(u), checkRequests([]Unit{u})...))
 }
 
 // checkUnit looks at nothing but the unit.

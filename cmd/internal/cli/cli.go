@@ -81,7 +81,7 @@ delete one application on Kubernetes. A blueprint is CUE, or legacy Kanister YAM
 	root.SetIn(s.Stdin)
 	root.SetOut(s.Stdout)
 	root.SetErr(s.Stderr)
-	root.AddCommand(vetCommand(s), convertCommand(s), exportCommand(s), renderCommand(s), explainCommand(s), versionCommand(s))
+	root.AddCommand(vetCommand(s), convertCommand(s), exportCommand(s), renderCommand(s), explainCommand(s), schemaCommand(s), versionCommand(s))
 	return root
 }
 
@@ -94,6 +94,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // Execute runs root with the arguments, shows the error if there is one, and
 // returns the exit code. An error that is no ExitError counts as ExitCannot.
 func Execute(root *cobra.Command, s Streams, args []string) int {
+	lateGC()
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	usageArgs(root)

@@ -12,9 +12,8 @@ var update = flag.Bool("update", false, "write the expected output of the script
 
 // TestMain makes the program of this package a command of the scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"rescue": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-	})
+	program := func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+	testscript.Main(m, map[string]func(){"rescue": program, "rescue-vet": program})
 }
 
 // TestScripts runs the command lines in testdata/script, one behaviour a file.

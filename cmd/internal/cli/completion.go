@@ -18,6 +18,16 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	}
 }
 
+// completeBy offers values for a flag that take time to find.
+func completeBy(cmd *cobra.Command, flag string, values func() []string) {
+	find := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values(), cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := cmd.RegisterFlagCompletionFunc(flag, find); err != nil {
+		panic(err)
+	}
+}
+
 // blueprintFiles completes files that may hold a blueprint, and folders.
 func blueprintFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"cue", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
@@ -31,7 +41,7 @@ func explainNames(_ *cobra.Command, args []string, typed string) ([]string, cobr
 	if name, _, dotted := strings.Cut(typed, "."); dotted {
 		return argumentNames(name), cobra.ShellCompDirectiveNoFileComp
 	}
-	names := schema.FunctionNames()
+	names := append(schema.FunctionNames(), append(rootNames(), "rules")...)
 	for _, r := range vet.Rules() {
 		names = append(names, r.Name)
 	}
@@ -42,7 +52,7 @@ func explainNames(_ *cobra.Command, args []string, typed string) ([]string, cobr
 func argumentNames(function string) []string {
 	f, ok := schema.Function(function)
 	if !ok {
-		return nil
+		return fieldPaths(function)
 	}
 	var names []string
 	for _, a := range f.Args {

@@ -18,13 +18,18 @@ import (
 func explainCommand(s Streams) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use:   "explain [FUNC[.args.ARG|.output.KEY]|RULE]",
-		Short: "Explain functions, their arguments and outputs, and the rules of vet",
-		Long: `explain prints the documentation of a function, from the schema's own comments, or
-of a rule of vet. Without a name it lists the functions.`,
+		Use:   "explain [FUNCTION[.args.ARGUMENT|.output.KEY]|PART[.FIELD…]|RULE|rules]",
+		Short: "Explain functions, fields, inputs and the rules of vet",
+		Long: `explain prints the documentation of a function, of its arguments and outputs, of the
+fields of a part of a blueprint, or of a rule of vet. It comes from the schema's own
+comments. Without a name it lists the functions; ` + "`rescue explain rules`" + ` lists the rules.
+Parts are blueprint, action, phase and input, and in YAML ActionSet, Profile and
+RepositoryServer.`,
 		Example: `  rescue explain
   rescue explain KubeTask
   rescue explain KubeTask.args.podOverride
+  rescue explain phase.retry
+  rescue explain input.statefulSet.pods
   rescue explain unknown-function`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: explainNames,
@@ -70,6 +75,7 @@ type (
 		Alias    string `json:"alias,omitempty"`
 		Since    string `json:"since,omitempty"`
 		Doc      string `json:"doc"`
+		Example  string `json:"example,omitempty"`
 	}
 )
 
@@ -95,11 +101,16 @@ func (e explainer) list() error {
 func (e explainer) name(name string) error {
 	function, part, _ := strings.Cut(name, ".")
 	f, ok := findFunction(function)
+	root, isRoot := findRoot(function)
 	switch {
+	case isRoot:
+		return e.field(root, part)
+	case name == "rules":
+		return e.rules()
 	case !ok && slices.ContainsFunc(vet.Rules(), func(r vet.Rule) bool { return r.Name == name }):
 		return e.rule(name)
 	case !ok:
-		return unknown(name, "function or rule", append(schema.FunctionNames(), ruleNames()...))
+		return unknown(name, "function, part or rule", slices.Concat(schema.FunctionNames(), ruleNames(), rootNames(), []string{"rules"}))
 	case part != "":
 		return e.part(f, part)
 	}
@@ -134,6 +145,22 @@ func unknown(name, what string, names []string) error {
 		return usage("no %s %q; did you mean %s?", what, name, near)
 	}
 	return usage("no %s %q; `rescue explain` lists the functions", what, name)
+}
+
+// rules lists the rules.
+func (e explainer) rules() error {
+	if e.json {
+		docs := []map[string]string{}
+		for _, r := range vet.Rules() {
+			docs = append(docs, map[string]string{"name": r.Name, "severity": string(r.Severity), "doc": r.Summary})
+		}
+		return cannot(writeJSON(e.out, docs))
+	}
+	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	for _, r := range vet.Rules() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Severity, r.Summary)
+	}
+	return cannot(w.Flush())
 }
 
 func (e explainer) rule(name string) error {
@@ -187,6 +214,9 @@ func (v valueDoc) details() string {
 	if v.Since != "" {
 		lines = append(lines, "in Kanister since "+v.Since)
 	}
+	if v.Example != "" {
+		lines = append(lines, "", "Example:", "  "+strings.ReplaceAll(v.Example, "\n", "\n  "))
+	}
 	return strings.Join(lines, "\n")
 }
 
@@ -199,11 +229,11 @@ func describe(f schema.Func) functionDoc {
 	for _, a := range f.Args {
 		doc.Arguments = append(doc.Arguments, valueDoc{
 			Name: a.Name, Type: vet.TypeText(a), Doc: joined(a.Doc), Default: a.Default, Since: f.ArgSince[a.Name],
-			Required: slices.Contains(f.Required, a.Name), Alias: f.Aliases[a.Name],
+			Required: slices.Contains(f.Required, a.Name), Alias: f.Aliases[a.Name], Example: argumentExample(f, a),
 		})
 	}
 	for _, o := range f.Outputs {
-		doc.Outputs = append(doc.Outputs, valueDoc{Name: o.Name, Type: vet.TypeText(o), Doc: joined(o.Doc), Optional: o.Optional})
+		doc.Outputs = append(doc.Outputs, valueDoc{Name: o.Name, Type: vet.TypeText(o), Doc: joined(o.Doc), Optional: o.Optional, Example: outputExample(o)})
 	}
 	return doc
 }

@@ -40,6 +40,8 @@ the same for a YAML blueprint and for its conversion.`,
 	cmd.Flags().StringVar(&f.params, "params", "", "JSON `FILE` with the parameters; - reads standard input, none means no parameters")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "json", "`FORMAT` of the result: json")
 	cmd.Flags().BoolVar(&f.unsafe, "allow-unsafe-templates", false, "let templates read this program's environment and ask the network: env, expandenv, getHostByName")
+	completeActionFlag(cmd, "action")
+	complete(cmd, "output", []string{"json"})
 	return cmd
 }
 

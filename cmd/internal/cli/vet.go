@@ -1,14 +1,14 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/rescuecue/rescue/interp/vet"
 )
@@ -19,7 +19,14 @@ type vetFlags struct {
 	stdinName string
 	kanister  string
 	unsafe    bool
+	watch     bool
+	// onlyBlueprints passes over named files that are none.
+	onlyBlueprints bool
+	configFile     string
+	noConfig       bool
 
+	// config is the one that was asked for; nil: those of the folders.
+	config *vet.Config
 	// release is what kanister says; nil if that says nothing.
 	release *vet.Release
 }
@@ -38,27 +45,36 @@ func vetCommand(s Streams) *cobra.Command {
 network or credential. ActionSets and Profiles are checked too; an ActionSet also
 against the blueprint that it names, if that is among the files.
 
-A PATH is a file, a folder that is searched for blueprints, or - for standard
-input; without one it is the current folder. What the rules are about:
-` + "`rescue explain RULE`.",
+A PATH is a file, a folder that is searched for blueprints, a pattern such as
+'charts/**/*.yaml', or - for standard input; without one it is the current folder.
+What the rules are about: ` + "`rescue explain RULE`.",
 		Example: `  rescue vet blueprint.yaml
   rescue vet --format github ./blueprints
+  rescue vet --watch
   rescue vet --kanister 0.119 ./blueprints
   rescue vet --stdin-filename bp.cue - < bp.cue`,
 		ValidArgsFunction: blueprintFiles,
-		RunE:              func(_ *cobra.Command, args []string) error { return f.run(s, args) },
+		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) },
 	}
 	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the report: "+strings.Join(vetFormats, ", "))
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "error", "lowest `SEVERITY` that makes the exit code 1: error or warning")
 	cmd.Flags().StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in the report; it also tells CUE from YAML")
 	cmd.Flags().StringVar(&f.kanister, "kanister", "", "say also what that `RELEASE` of Kanister would refuse, such as 0.119")
 	cmd.Flags().BoolVar(&f.unsafe, "allow-unsafe-templates", false, "let templates call env, expandenv and getHostByName, as the flag of that name of run does")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "stay, and check again what changes")
+	cmd.Flags().BoolVar(&f.onlyBlueprints, "only-blueprints", false, "pass over files that hold no blueprint, also where they are named")
+	cmd.Flags().StringVar(&f.configFile, "config", "", "`FILE` to take instead of "+vet.ConfigName+" in the folder or one above")
+	cmd.Flags().BoolVar(&f.noConfig, "no-config", false, "take no "+vet.ConfigName+"; comments that ignore findings still count")
 	complete(cmd, "format", vetFormats)
 	complete(cmd, "fail-on", failLevels)
+	completeBy(cmd, "kanister", vet.KnownReleases)
 	return cmd
 }
 
 func (f *vetFlags) check() error {
+	if f.watch && f.format != "text" {
+		return usage("--watch: only with --format text")
+	}
 	if !slices.Contains(vetFormats, f.format) {
 		return usage("--format: expected one of %s, found %q", strings.Join(vetFormats, ", "), f.format)
 	}
@@ -87,62 +103,76 @@ func (f *vetFlags) inKanister(s Streams, units []vet.Unit, findings []vet.Findin
 	return vet.JoinRelease(findings, vet.CheckRelease(units, *f.release))
 }
 
-func (f *vetFlags) run(s Streams, paths []string) error {
+func (f *vetFlags) run(ctx context.Context, s Streams, paths []string) error {
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := f.readConfig(); err != nil {
 		return err
 	}
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
-	collector := &vet.Collector{Stdin: s.Stdin, StdinName: f.stdinName}
-	units, findings, unreadable := collector.Collect(paths)
-	found, broken := vet.CheckAll(units)
-	findings = f.inKanister(s, units, append(findings, found...))
-	if f.unsafe {
-		findings = vet.AllowUnsafe(findings)
+	if f.watch {
+		return f.watchAll(ctx, s, paths)
 	}
-	vet.Sort(findings)
-	if err := f.write(s.Stdout, units, findings); err != nil {
+	result := f.checkAll(s, paths)
+	if err := f.report(s, result); err != nil {
 		return cannot(err)
 	}
-	if f.format == "text" {
-		summary(s.Stderr, units, findings)
+	if result.err != nil {
+		return cannot(result.err)
 	}
-	switch {
-	case unreadable != nil:
-		return cannot(unreadable)
-	case broken != nil:
-		return cannot(broken)
-	case f.fails(findings):
+	if f.fails(result.findings) {
 		return &ExitError{Code: ExitFindings}
 	}
 	return nil
 }
 
-func (f *vetFlags) write(w io.Writer, units []vet.Unit, findings []vet.Finding) error {
-	switch f.format {
-	case "json":
-		return vet.WriteJSON(w, findings)
-	case "sarif":
-		return vet.WriteSARIF(w, findings)
-	case "github":
-		return vet.WriteGitHub(w, findings)
-	case "junit":
-		return vet.WriteJUnit(w, fileNames(units), findings)
+// readConfig reads the configuration that the flags name.
+func (f *vetFlags) readConfig() (err error) {
+	switch {
+	case f.noConfig && f.configFile != "":
+		return usage("--config and --no-config: one of them, not both")
+	case f.noConfig:
+		f.config = &vet.Config{}
+	case f.configFile != "":
+		if f.config, err = vet.LoadConfig(f.configFile); err != nil {
+			return cannot(err)
+		}
 	}
-	return vet.WriteText(w, findings, vet.TextOptions{Color: colored(w)})
+	return nil
+}
+
+// A vetResult is what one look at all paths has brought.
+type vetResult struct {
+	// files are the names of those that were checked.
+	files    []string
+	findings []vet.Finding
+	// err says what could not be read or checked.
+	err error
+}
+
+func (f *vetFlags) checkAll(s Streams, paths []string) vetResult {
+	collector := &vet.Collector{Stdin: s.Stdin, StdinName: f.stdinName, OnlyBlueprints: f.onlyBlueprints, Config: f.config}
+	units, findings, unreadable := collector.Collect(paths)
+	found, broken := vet.CheckAll(units)
+	return f.result(s, units, append(findings, found...), errors.Join(unreadable, broken))
+}
+
+// result puts the findings into their order, with what the flags add and take away.
+func (f *vetFlags) result(s Streams, units []vet.Unit, findings []vet.Finding, err error) vetResult {
+	findings = f.inKanister(s, units, findings)
+	if f.unsafe {
+		findings = vet.AllowUnsafe(findings)
+	}
+	vet.Sort(findings)
+	return vetResult{files: fileNames(units), findings: findings, err: err}
 }
 
 func (f *vetFlags) fails(findings []vet.Finding) bool {
 	errors, warnings := vet.Count(findings)
 	return errors > 0 || f.failOn == "warning" && warnings > 0
-}
-
-// colored says whether to write in colour: on a terminal, unless the user asked for
-// none (see no-color.org).
-func colored(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
 }
 
 func fileNames(units []vet.Unit) []string {
@@ -153,23 +183,6 @@ func fileNames(units []vet.Unit) []string {
 		}
 	}
 	return names
-}
-
-func summary(w io.Writer, units []vet.Unit, findings []vet.Finding) {
-	files := len(fileNames(units))
-	errors, warnings := vet.Count(findings)
-	if errors+warnings == 0 {
-		fmt.Fprintf(w, "%s checked, nothing found\n", count(files, "file"))
-		return
-	}
-	fmt.Fprintf(w, "%s checked: %s, %s\n", count(files, "file"), count(errors, "error"), count(warnings, "warning"))
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // Vet checks the blueprint at a path before something else is done with it. Its

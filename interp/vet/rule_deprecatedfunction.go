@@ -1,0 +1,22 @@
+package vet
+
+import (
+	"fmt"
+
+	"github.com/rescuecue/rescue/schema"
+)
+
+// deprecatedFunction reports functions that Kanister advises against. BackupData has
+// a rule of its own.
+func deprecatedFunction(o *outline) {
+	o.eachPhase(func(p *outlinePhase) {
+		f, _ := schema.Function(p.function)
+		if f.Deprecated != "" && p.function != "BackupData" {
+			p.mark(Finding{
+				Rule:       ruleDeprecatedFunction,
+				Message:    fmt.Sprintf("Kanister advises against %s", f.Name),
+				Suggestion: fmt.Sprintf("use %s", f.Deprecated),
+			})
+		}
+	})
+}

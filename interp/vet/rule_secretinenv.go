@@ -1,0 +1,30 @@
+package vet
+
+// secretInEnv warns of Secrets and profiles in the plain environment of a pod, where
+// whoever may read pods reads them.
+func secretInEnv(o *outline) {
+	hidden := func(r ref) bool { return r.secret() || r.profile() }
+	o.eachPhase(func(p *outlinePhase) {
+		for _, c := range p.overriddenContainers() {
+			if env := c.get("env"); env != nil {
+				for _, variable := range env.items {
+					variable.get("value").exposes(hidden, Finding{
+						Rule:       ruleSecretInEnv,
+						Suggestion: "write valueFrom with a secretKeyRef instead of the value",
+					}, " stands in the pod's spec, where whoever may read pods reads it")
+				}
+			}
+		}
+	})
+}
+
+// overriddenContainers are the containers in the phase's podOverride.
+func (p *outlinePhase) overriddenContainers() []*outlineValue {
+	var all []*outlineValue
+	for _, list := range []string{"containers", "initContainers"} {
+		if containers := p.arg("podOverride").get(list); containers != nil {
+			all = append(all, containers.items...)
+		}
+	}
+	return all
+}
