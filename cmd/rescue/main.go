@@ -23,7 +23,7 @@ func main() {
 	streams := cli.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	root := cli.Root(streams)
 	root.AddCommand(runCommand(streams), moverCommand(streams), kandoCommand(streams), repositoryServerCommand(streams))
-	root.AddCommand(gcCommand(streams))
+	root.AddCommand(gcCommand(streams), rbacCommand(streams))
 	root.AddCommand(resumeCommand(streams), runsCommand(streams))
 	root.AddCommand(planCommand(streams))
 	os.Exit(cli.Execute(root, streams, os.Args[1:]))
