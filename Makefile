@@ -14,7 +14,7 @@ IMAGE    ?= localhost/rescue-tools:dev
 export RESCUE_FAKE_GCS ?= $(abspath $(wildcard dist/fake-gcs-server))
 export RESCUE_AZURITE  ?= $(abspath $(wildcard dist/azurite/node_modules/azurite/dist/src/blob/main.js))
 
-.PHONY: all build test demo vet lint docs image e2e-images emulators e2e bench clean
+.PHONY: all build test demo vet lint docs image e2e-images emulators e2e chaos bench clean
 
 all: build
 
@@ -30,12 +30,14 @@ test: ## run all tests that need no cluster
 demo: build ## convert a legacy blueprint, back up, destroy, restore: no cluster needed
 	examples/timelog/demo.sh
 
-vet: ## gofmt, go vet, staticcheck and the stock cue command over the examples
+vet: ## gofmt, go vet, staticcheck, and the examples by the stock cue command, rescue vet and their own tests
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags e2e ./e2e/...
 	$(GO) tool staticcheck $(PACKAGES)
 	$(GO) tool cue vet -c=false ./examples/...
+	$(GO) run ./cmd/rescue-vet vet --fail-on warning examples
+	$(GO) run ./cmd/rescue-vet test examples
 
 lint: vet
 
@@ -58,12 +60,25 @@ image: dist/kopia ## make dist/rescue-tools.tar, the image for pods that move da
 	$(GO) run ./cmd/internal/image -name $(IMAGE) -rescue dist/rescue -kopia dist/kopia -o dist/rescue-tools.tar \
 		-packages bash,coreutils,libc-bin,postgresql-client,restic -without $(WITHOUT) $(POSTGRES)
 
-e2e-images: dist/e2e-postgres.tar dist/e2e-kopia.tar ## make the images that only the end-to-end tests use
+e2e-images: dist/e2e-postgres.tar dist/e2e-redis.tar dist/e2e-etcd.tar dist/e2e-mariadb.tar dist/e2e-kopia.tar ## make the images that only the end-to-end tests use
 
 # A PostgreSQL server. Its user is postgres, 999.
 dist/e2e-postgres.tar: Makefile $(wildcard cmd/internal/image/*.go cmd/internal/ocipack/*.go)
 	$(GO) run ./cmd/internal/image -name localhost/rescue-e2e-postgres:dev -o $@ -users postgres:999:/var/lib/postgresql \
-		-packages postgresql,libc-bin -without $(WITHOUT),$(WITHOUT_SERVICE) $(POSTGRES)
+		-packages postgresql,libc-bin,bash -without $(WITHOUT),$(WITHOUT_SERVICE) $(POSTGRES)
+
+# The other servers of examples/.
+dist/e2e-redis.tar: Makefile $(wildcard cmd/internal/image/*.go cmd/internal/ocipack/*.go)
+	$(GO) run ./cmd/internal/image -name localhost/rescue-e2e-redis:dev -o $@ -users redis:999:/var/lib/redis \
+		-packages redis-server,libc-bin,bash -without $(WITHOUT),$(WITHOUT_SERVICE)
+
+dist/e2e-etcd.tar: Makefile $(wildcard cmd/internal/image/*.go cmd/internal/ocipack/*.go)
+	$(GO) run ./cmd/internal/image -name localhost/rescue-e2e-etcd:dev -o $@ \
+		-packages etcd-server,etcd-client,libc-bin,bash -without $(WITHOUT),$(WITHOUT_SERVICE)
+
+dist/e2e-mariadb.tar: Makefile $(wildcard cmd/internal/image/*.go cmd/internal/ocipack/*.go)
+	$(GO) run ./cmd/internal/image -name localhost/rescue-e2e-mariadb:dev -o $@ -users mysql:999:/var/lib/mysql \
+		-packages mariadb-server-core,mariadb-client,libc-bin,bash -without $(WITHOUT),$(WITHOUT_SERVICE)
 
 # What a container has that knows kopia and not Rescue.
 dist/e2e-kopia.tar: dist/kopia Makefile $(wildcard cmd/internal/image/*.go cmd/internal/ocipack/*.go)
@@ -89,9 +104,20 @@ dist/azurite: e2e/emulators/package.json
 	npm install --prefix dist/azurite.new --no-audit --no-fund --no-package-lock --ignore-scripts --omit=optional --loglevel=error
 	mv dist/azurite.new dist/azurite
 
+# How many rounds a campaign has. Two rounds are about four runs.
+CHAOS_ROUNDS         ?= 600
+CHAOS_CLUSTER_ROUNDS ?= 100
+
+chaos: build ## kill runs at random moments, here and on the cluster of $$KUBECONFIG
+	RESCUE_CHAOS_PROGRAM=$(abspath $(BIN)/rescue) RESCUE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) \
+		$(GO) test -count=1 -timeout 4h -run TestLocal -v ./e2e/chaos
+	@[ -n "$(KUBECONFIG)" ] || echo "no cluster (KUBECONFIG): its part of the campaign is left out"
+	[ -z "$(KUBECONFIG)" ] || RESCUE_CHAOS_PROGRAM=$(abspath $(BIN)/rescue) RESCUE_CHAOS_CLUSTER_ROUNDS=$(CHAOS_CLUSTER_ROUNDS) \
+		$(GO) test -tags e2e -count=1 -timeout 4h -parallel 4 -run TestCluster -v ./e2e/chaos
+
 # The tests wait for the cluster most of their time.
 e2e: ## run the end-to-end tests against the cluster of $$KUBECONFIG
-	RESCUE_KOPIA=$(KOPIA) $(GO) test -tags e2e -count=1 -timeout 45m -parallel 6 -v ./e2e
+	RESCUE_KOPIA=$(KOPIA) $(GO) test -tags e2e -count=1 -timeout 45m -parallel 6 -v ./e2e ./e2e/chaos
 
 bench: ## the figures of docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./bench

@@ -17,7 +17,7 @@
 set -eu
 
 if [ $# = 0 ]; then
-	set -- dist/rescue-tools.tar dist/e2e-postgres.tar dist/e2e-kopia.tar
+	set -- dist/rescue-tools.tar dist/e2e-postgres.tar dist/e2e-redis.tar dist/e2e-etcd.tar dist/e2e-mariadb.tar dist/e2e-kopia.tar
 fi
 for archive; do
 	if [ ! -f "$archive" ]; then

@@ -81,7 +81,7 @@ delete one application on Kubernetes. A blueprint is CUE, or legacy Kanister YAM
 	root.SetIn(s.Stdin)
 	root.SetOut(s.Stdout)
 	root.SetErr(s.Stderr)
-	root.AddCommand(vetCommand(s), convertCommand(s), exportCommand(s), renderCommand(s), lspCommand(s), explainCommand(s), initCommand(s), schemaCommand(s), versionCommand(s))
+	root.AddCommand(vetCommand(s), convertCommand(s), exportCommand(s), renderCommand(s), testCommand(s), explainCommand(s), initCommand(s), lspCommand(s), schemaCommand(s), versionCommand(s))
 	return root
 }
 

@@ -1,0 +1,196 @@
+package blueprinttest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/interp"
+)
+
+// States that a phase ends in.
+const (
+	complete   = "complete"
+	failed     = "failed"
+	notStarted = "skipped"
+)
+
+// A call is what came of one phase.
+type call struct {
+	phase   *interp.Phase
+	state   string
+	args    map[string]any
+	objects map[string]interp.ObjectRef
+}
+
+// An execution is an action that runs, with functions that do as the test says.
+type execution struct {
+	*given
+	plan  *interp.Plan
+	state *interp.State
+
+	calls map[string]*call
+	// order has the titles of the phases that were started.
+	order     []string
+	errs      []error
+	artifacts map[string]compat.Artifact
+}
+
+// execute runs the plan, one phase at a time. As in a run, nothing starts if something
+// is wrong that can be known ahead; a failure keeps what was not started from starting;
+// and the defer phase runs in any case.
+func execute(plan *interp.Plan, g *given) *execution {
+	x := &execution{given: g, plan: plan, calls: map[string]*call{}}
+	x.state = plan.NewState(g.params, compat.Engine{}.Render)
+	for _, ph := range x.all() {
+		x.calls[ph.Name] = &call{phase: ph, state: notStarted}
+	}
+	if !x.preflight() {
+		return x
+	}
+	x.runPhases()
+	if plan.Defer != nil {
+		x.run(plan.Defer, g.deferPhase)
+	}
+	if x.allComplete() {
+		x.readArtifacts()
+	}
+	return x
+}
+
+func (x *execution) all() []*interp.Phase {
+	if x.plan.Defer == nil {
+		return x.plan.Phases
+	}
+	return append(slices.Clone(x.plan.Phases), x.plan.Defer)
+}
+
+// preflight evaluates the arguments that wait for nothing.
+func (x *execution) preflight() bool {
+	for _, ph := range x.all() {
+		if len(ph.Reads()) > 0 {
+			continue
+		}
+		if _, err := x.state.Args(ph); err != nil {
+			x.errs = append(x.errs, err)
+		}
+	}
+	return len(x.errs) == 0
+}
+
+// runPhases starts, again and again, the first phase in the order written that waits
+// for nothing more.
+func (x *execution) runPhases() {
+	waiting := slices.Clone(x.plan.Phases)
+	for {
+		i := slices.IndexFunc(waiting, x.ready)
+		if i < 0 {
+			return
+		}
+		ph := waiting[i]
+		waiting = slices.Delete(waiting, i, i+1)
+		if !x.run(ph, x.phases[ph.Name]) {
+			return
+		}
+	}
+}
+
+func (x *execution) ready(ph *interp.Phase) bool {
+	return !slices.ContainsFunc(ph.After, func(name string) bool { return x.calls[name].state != complete })
+}
+
+func (x *execution) allComplete() bool {
+	return !slices.ContainsFunc(x.plan.Phases, func(ph *interp.Phase) bool { return x.calls[ph.Name].state != complete })
+}
+
+// run runs one phase and says whether it succeeded.
+func (x *execution) run(ph *interp.Phase, b behaviour) bool {
+	c := x.calls[ph.Name]
+	x.order = append(x.order, ph.Title())
+	if err := x.call(c, b); err != nil {
+		c.state = failed
+		x.errs = append(x.errs, fmt.Errorf("phase %s (%s): %w", ph.Title(), ph.Func, err))
+		return false
+	}
+	c.state = complete
+	return true
+}
+
+func (x *execution) call(c *call, b behaviour) (err error) {
+	if c.objects, err = x.readObjects(c.phase); err != nil {
+		return err
+	}
+	if c.args, err = x.state.Args(c.phase); err != nil {
+		return err
+	}
+	if b.Fails != nil {
+		return errors.New(*b.Fails)
+	}
+	return x.state.SetOutput(c.phase, x.output(c.phase, b))
+}
+
+// output is what the test says, and for the other outputs a text that names them or
+// the number 1.
+func (x *execution) output(ph *interp.Phase, b behaviour) map[string]any {
+	out := map[string]any{}
+	for key, kind := range ph.Outputs {
+		if kind&cue.StringKind != 0 {
+			out[key] = fmt.Sprintf("<phases.%s.output.%s>", ph.Title(), key)
+		} else {
+			out[key] = int64(1)
+		}
+	}
+	for key, v := range b.Output {
+		out[key] = v
+	}
+	return out
+}
+
+// readObjects finds the Secrets and ConfigMaps that the phase names among those that
+// the test has.
+func (x *execution) readObjects(ph *interp.Phase) (map[string]interp.ObjectRef, error) {
+	refs, err := x.state.Objects(ph)
+	if err != nil || len(refs) == 0 {
+		return refs, err
+	}
+	secrets, configMaps := map[string]compat.Secret{}, map[string]compat.ConfigMap{}
+	for name, ref := range refs {
+		kind, list := "Secret", x.secrets
+		if ref.Kind == "ConfigMap" {
+			kind, list = "ConfigMap", x.configMaps
+		}
+		key := ref.Namespace + "/" + ref.Name
+		o, ok := list[key]
+		if !ok {
+			return refs, fmt.Errorf("object %s: the test has no %s %s; say what it has in objects: %ss: %q: data: …", name, kind, key, strings.ToLower(kind[:1])+kind[1:], key)
+		}
+		o.Name, o.Namespace = ref.Name, ref.Namespace
+		if kind == "ConfigMap" {
+			configMaps[name] = o.configMap()
+		} else {
+			secrets[name] = o.secret()
+		}
+	}
+	x.state.SetObjects(ph, secrets, configMaps)
+	return refs, nil
+}
+
+func (x *execution) readArtifacts() {
+	var err error
+	if x.artifacts, err = x.state.Artifacts(); err != nil {
+		x.errs = append(x.errs, err)
+	}
+}
+
+// message is what went wrong in all, or empty.
+func (x *execution) message() string {
+	texts := make([]string, len(x.errs))
+	for i, err := range x.errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "\n")
+}
