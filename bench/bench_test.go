@@ -18,7 +18,7 @@ func programs(b *testing.B) (rescue, rescueVet, cue string) {
 		"rescue-vet": "../cmd/rescue-vet",
 		"cue":        "cuelang.org/go/cmd/cue",
 	} {
-		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, name), pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, name), pkg)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, out)
 		}
@@ -39,19 +39,6 @@ func process(b *testing.B, dir, program string, args ...string) {
 		peak = max(peak, maxRSS(cmd.ProcessState))
 	}
 	b.ReportMetric(float64(peak)/1024, "MB-peak")
-}
-
-func BenchmarkVetOneFile(b *testing.B) {
-	rescue, rescueVet, cue := programs(b)
-	example := "../examples/timelog"
-	b.Run("cue/native", func(b *testing.B) { process(b, example, cue, "vet", "-c=false", "timelog.cue") })
-	b.Run("rescue-vet/native", func(b *testing.B) { process(b, example, rescueVet, "vet", "timelog.cue") })
-	b.Run("rescue/native", func(b *testing.B) { process(b, example, rescue, "vet", "timelog.cue") })
-	b.Run("cue/yaml", func(b *testing.B) {
-		process(b, "..", cue, "vet", "-c", "-d", "#Blueprint", "./schema/kanister", "examples/timelog/blueprint.yaml")
-	})
-	b.Run("rescue-vet/yaml", func(b *testing.B) { process(b, example, rescueVet, "vet", "blueprint.yaml") })
-	b.Run("rescue/yaml", func(b *testing.B) { process(b, example, rescue, "vet", "blueprint.yaml") })
 }
 
 func BenchmarkCorpus(b *testing.B) {
