@@ -41,7 +41,10 @@ func (s *session) runToEnd(ctx context.Context, out io.Writer) error {
 	case err != nil && !errors.Is(err, context.Canceled):
 		return err // the log then only broke off because the pod was lost
 	case logErr != nil:
-		return fmt.Errorf("log of pod %s/%s: %w", pod.Namespace, pod.Name, logErr)
+		// The broken log has ended the wait, perhaps just before it could say how the
+		// containers ended.
+		failed := failures(s.last, s.job.Containers)
+		return errors.Join(append(failed, fmt.Errorf("log of pod %s/%s: %w", pod.Namespace, pod.Name, logErr))...)
 	}
 	return err
 }

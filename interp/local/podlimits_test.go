@@ -32,7 +32,9 @@ func TestReadOnlyRoot(t *testing.T) {
 			p.Spec.Containers[0].VolumeMounts[0].MountPath = "/data/x"
 			p.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{ReadOnlyRootFilesystem: new(name == "protected")}
 		}))
-		awaitPod(t, env, "default", name, ended)
+		if pod := awaitPod(t, env, "default", name, ended); pod.Status.Phase != corev1.PodSucceeded {
+			t.Fatalf("%s: %+v", name, pod.Status)
+		}
 		var got []string
 		for line := range strings.Lines(logOf(t, env, name, "")) {
 			if name == "protected" || strings.Contains(want, line) {

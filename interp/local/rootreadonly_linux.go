@@ -28,7 +28,10 @@ func (b rootBuilder) protectRoot() error {
 	}
 	for _, mount := range mounts {
 		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-		if err := unix.MountSetattr(unix.AT_FDCWD, mount, 0, &attr); err != nil {
+		err := unix.MountSetattr(unix.AT_FDCWD, mount, 0, &attr)
+		// What this user cannot reach, such as the volumes of a kubelet on this machine,
+		// the container cannot reach either.
+		if err != nil && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("%s: %w", mount, err)
 		}
 	}
