@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,13 +29,14 @@ func (d deb) build(t *testing.T, dir string) string {
 	}
 	put(t, filepath.Join(root, "DEBIAN", "control"), control)
 	for name, content := range d.files {
+		path := filepath.Join(root, name)
 		if target, ok := strings.CutPrefix(content, "-> "); ok {
-			if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(target, path)); err != nil {
 				t.Fatal(err)
 			}
 			continue
 		}
-		put(t, filepath.Join(root, name), content)
+		put(t, path, content)
 	}
 	path := filepath.Join(dir, d.name+"_1.0_all.deb")
 	run(t, "dpkg-deb", "--root-owner-group", "--build", root, path)
