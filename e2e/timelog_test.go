@@ -208,15 +208,6 @@ func (b *bench) nothingLeft() {
 	}
 }
 
-func buildRescue(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "rescue")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../cmd/rescue").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return bin
-}
-
 // profileYAML writes a profile and its Secret as a user would.
 func profileYAML(p *compat.Profile) string {
 	return fmt.Sprintf(`apiVersion: cr.kanister.io/v1alpha1
