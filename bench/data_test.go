@@ -29,13 +29,17 @@ func BenchmarkData(b *testing.B) {
 		b.Skip("moves gigabytes: set RESCUE_BENCH_DATA=1")
 	}
 	rescue, _, _ := programs(b)
+	ours, kopia, restic := &rescueProgram{path: rescue}, &kopiaProgram{}, &resticProgram{}
 	for _, set := range []struct {
 		name         string
 		files, bytes int
+		programs     []program
 	}{
-		{"one file of 1 GiB", 1, 1 << 30},
-		{"1024 files of 1 MiB", 1024, 1 << 20},
-		{"100,000 files of 4 KiB", 100_000, 4 << 10},
+		{"one file of 1 GiB", 1, 1 << 30, []program{ours, kopia, restic}},
+		{"1024 files of 1 MiB", 1024, 1 << 20, []program{ours, kopia, restic}},
+		{"100,000 files of 4 KiB", 100_000, 4 << 10, []program{ours, kopia, restic}},
+		// The kopia program would restore them for hours.
+		{"1,000,000 files of 256 bytes", 1_000_000, 256, []program{ours, restic}},
 	} {
 		files, size := set.files, set.bytes
 		if files == 1 {
@@ -43,7 +47,7 @@ func BenchmarkData(b *testing.B) {
 		} else {
 			files = int(float64(files) * scale(b))
 		}
-		for _, p := range []program{&rescueProgram{path: rescue}, &kopiaProgram{}, &resticProgram{}} {
+		for _, p := range set.programs {
 			b.Run(set.name+"/"+p.name(), func(b *testing.B) {
 				for b.Loop() {
 					measure(b, p, files, size)

@@ -25,7 +25,7 @@ import (
 // stream before it, reading goes on in its own.
 const (
 	// glanceInterval is how often the newest file is looked at.
-	glanceInterval = 2 * time.Second
+	glanceInterval = time.Second
 	// rotationPause is less than the time between two rotations of a log. By default
 	// the kubelet looks for large logs every 10 seconds.
 	rotationPause = 6 * time.Second
