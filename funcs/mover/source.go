@@ -7,12 +7,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/kopia/kopia/fs"
 )
 
-// readBatch is how many directory entries are held in memory at once.
-const readBatch = 256
+const (
+	// readBatch is how many entries of a directory are held in memory at once.
+	readBatch = 256
+	// lookParallel is how many of them are looked at at once: a disk that is far away
+	// takes its time for each.
+	lookParallel = 8
+)
 
 // source is a file system to back up. It is used instead of kopia's own because
 // that one takes files named *.kopia-entry for placeholders, and leaves out
@@ -50,7 +56,6 @@ func (s *source) entry(path, name string, info os.FileInfo) fs.Entry {
 	case 0:
 		return &sourceFile{base}
 	}
-	s.skipped(path)
 	return nil
 }
 
@@ -142,11 +147,19 @@ func (d *sourceDir) Iterate(context.Context) (fs.DirectoryIterator, error) {
 type sourceIterator struct {
 	dir   *sourceDir
 	file  *os.File
-	batch []os.DirEntry
+	batch []seen
 	// kept is what the directory's attributes file will hold.
 	kept []attributes
 	// ended: the attributes file was given out.
 	ended bool
+}
+
+// seen is what is known of an entry. One that is gone already has nothing.
+type seen struct {
+	entry      fs.Entry
+	attributes attributes
+	skip       string // the path of one that cannot be stored
+	err        error
 }
 
 // Next implements fs.DirectoryIterator. The attributes file comes last.
@@ -160,13 +173,16 @@ func (it *sourceIterator) Next(context.Context) (fs.Entry, error) {
 			if len(batch) == 0 {
 				return it.end()
 			}
-			it.batch = batch
+			it.batch = it.dir.lookAll(batch)
 		}
 		next := it.batch[0]
 		it.batch = it.batch[1:]
-		e, err := it.entry(next)
-		if e != nil || err != nil {
-			return e, err
+		if next.skip != "" {
+			it.dir.source.skipped(next.skip)
+		}
+		it.keep(next.attributes)
+		if next.entry != nil || next.err != nil {
+			return next.entry, next.err
 		}
 	}
 	return nil, nil
@@ -175,36 +191,56 @@ func (it *sourceIterator) Next(context.Context) (fs.Entry, error) {
 // end returns the attributes file, or nil.
 func (it *sourceIterator) end() (fs.Entry, error) {
 	it.ended = true
-	if err := it.keep(itself, it.dir.path, it.dir.FileInfo); err != nil {
+	own, err := attributesOf(it.dir.path, it.dir.FileInfo)
+	if err != nil {
 		return nil, err
 	}
+	own.Name = itself
+	it.keep(own)
 	return newAttributesFile(it.dir, it.kept)
 }
 
 // keep adds what there is to the attributes file.
-func (it *sourceIterator) keep(name, path string, info os.FileInfo) error {
-	a, err := attributesOf(path, info)
-	if a.Name = name; !a.empty() {
+func (it *sourceIterator) keep(a attributes) {
+	if !a.empty() {
 		it.kept = append(it.kept, a)
 	}
-	return err
 }
 
-// entry returns nil for what is gone already or cannot be stored.
-func (it *sourceIterator) entry(next os.DirEntry) (fs.Entry, error) {
+// lookAll looks at some entries of the directory at once, and keeps their order.
+func (d *sourceDir) lookAll(batch []os.DirEntry) []seen {
+	all := make([]seen, len(batch))
+	var group sync.WaitGroup
+	for first := range min(lookParallel, len(batch)) {
+		group.Go(func() {
+			for i := first; i < len(batch); i += lookParallel {
+				all[i] = d.look(batch[i])
+			}
+		})
+	}
+	group.Wait()
+	return all
+}
+
+func (d *sourceDir) look(next os.DirEntry) seen {
 	info, err := next.Info()
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return seen{}
 	}
 	if err != nil {
-		return nil, err
+		return seen{err: err}
 	}
-	path := filepath.Join(it.dir.path, next.Name())
-	e := it.dir.source.entry(path, next.Name(), info)
-	if e == nil || info.IsDir() {
-		return e, nil // a directory keeps its own attributes
+	path := filepath.Join(d.path, next.Name())
+	e := d.source.entry(path, next.Name(), info)
+	if e == nil {
+		return seen{skip: path}
 	}
-	return e, it.keep(e.Name(), path, info)
+	if info.IsDir() {
+		return seen{entry: e} // it keeps its own attributes
+	}
+	a, err := attributesOf(path, info)
+	a.Name = e.Name()
+	return seen{entry: e, attributes: a, err: err}
 }
 
 // Close implements fs.DirectoryIterator.
