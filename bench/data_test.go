@@ -38,7 +38,7 @@ func BenchmarkData(b *testing.B) {
 		{"one file of 1 GiB", 1, 1 << 30, []program{ours, kopia, restic}},
 		{"1024 files of 1 MiB", 1024, 1 << 20, []program{ours, kopia, restic}},
 		{"100,000 files of 4 KiB", 100_000, 4 << 10, []program{ours, kopia, restic}},
-		// The kopia program would restore them for hours.
+		// The kopia program would take twenty minutes to restore them.
 		{"1,000,000 files of 256 bytes", 1_000_000, 256, []program{ours, restic}},
 	} {
 		files, size := set.files, set.bytes
