@@ -4,6 +4,7 @@
 // expects.
 //
 // It needs no cluster, and links none of its clients: the functions of package funcs
-// stay away, and with them the executor of interp/run. Its order, and what becomes of
-// a failure, are those of one phase at a time there; a test compares the two.
+// stay away, and with them the executor of interp/run. Both go by the schedule of
+// interp/schedule; this one calls one phase at a time, and a test compares what becomes of
+// failures.
 package blueprinttest

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/interp"
+	"github.com/rescuecue/rescue/interp/schedule"
 )
 
 // States that a phase ends in.
@@ -35,31 +36,42 @@ type execution struct {
 
 	calls map[string]*call
 	// order has the titles of the phases that were started.
-	order     []string
-	errs      []error
+	order []string
+	errs  []error
+	// undecided says that the plan could not be completed.
+	undecided bool
 	artifacts map[string]compat.Artifact
 }
 
 // execute runs the plan, one phase at a time. As in a run, nothing starts if something
 // is wrong that can be known ahead; a failure keeps what was not started from starting;
-// and the defer phase runs in any case.
+// the defer phase runs in any case; and outputs can bring more phases.
 func execute(plan *interp.Plan, g *given) *execution {
-	x := &execution{given: g, plan: plan, calls: map[string]*call{}}
+	x := &execution{given: g, calls: map[string]*call{}}
 	x.state = plan.NewState(g.params, compat.Engine{}.Render)
-	for _, ph := range x.all() {
-		x.calls[ph.Name] = &call{phase: ph, state: notStarted}
-	}
-	if !x.preflight() {
+	x.take(plan)
+	if x.errs = x.check(x.all()); len(x.errs) > 0 {
 		return x
 	}
 	x.runPhases()
-	if plan.Defer != nil {
-		x.run(plan.Defer, g.deferPhase)
+	if x.plan.Defer != nil {
+		x.run(x.plan.Defer, g.deferPhase)
 	}
-	if x.allComplete() {
+	if x.allComplete() && !x.undecided {
 		x.readArtifacts()
 	}
 	return x
+}
+
+// take goes on with a plan: the first, or one with more phases.
+func (x *execution) take(plan *interp.Plan) {
+	x.plan = plan
+	for _, ph := range x.all() {
+		if x.calls[ph.Name] == nil {
+			x.calls[ph.Name] = &call{state: notStarted}
+		}
+		x.calls[ph.Name].phase = ph
+	}
 }
 
 func (x *execution) all() []*interp.Phase {
@@ -69,38 +81,66 @@ func (x *execution) all() []*interp.Phase {
 	return append(slices.Clone(x.plan.Phases), x.plan.Defer)
 }
 
-// preflight evaluates the arguments that wait for nothing.
-func (x *execution) preflight() bool {
-	for _, ph := range x.all() {
-		if len(ph.Reads()) > 0 {
+// check finds what is wrong with the plan ahead of phases: it evaluates the arguments
+// that wait for nothing.
+func (x *execution) check(phases []*interp.Phase) []error {
+	var errs []error
+	if err := x.plan.Decidable(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, ph := range phases {
+		if ph.Undecided || len(ph.Reads()) > 0 {
 			continue
 		}
 		if _, err := x.state.Args(ph); err != nil {
-			x.errs = append(x.errs, err)
+			errs = append(errs, err)
 		}
 	}
-	return len(x.errs) == 0
+	return errs
 }
 
-// runPhases starts, again and again, the first phase in the order written that waits
-// for nothing more.
+// runPhases starts one phase after the other, until one fails or none may start.
 func (x *execution) runPhases() {
-	waiting := slices.Clone(x.plan.Phases)
+	s := schedule.New(x.plan.Phases)
 	for {
-		i := slices.IndexFunc(waiting, x.ready)
-		if i < 0 {
-			return
+		ph := s.Next()
+		if ph == nil {
+			break
 		}
-		ph := waiting[i]
-		waiting = slices.Delete(waiting, i, i+1)
 		if !x.run(ph, x.phases[ph.Name]) {
 			return
 		}
+		s.Finish(ph.Name)
+		if !x.decide(s) {
+			return
+		}
+	}
+	if err := s.Stuck(x.plan); err != nil {
+		x.undecided = true
+		x.errs = append(x.errs, err)
 	}
 }
 
-func (x *execution) ready(ph *interp.Phase) bool {
-	return !slices.ContainsFunc(ph.After, func(name string) bool { return x.calls[name].state != complete })
+// decide goes on with a new plan as long as outputs are there that the present one is open
+// for. It reports whether the action is right with them.
+func (x *execution) decide(s *schedule.Schedule) bool {
+	for s.Decidable(x.plan) {
+		next, err := x.state.Replan()
+		if next == nil && err == nil {
+			return true
+		}
+		if err == nil {
+			x.take(next)
+			s.Extend(next.Phases)
+			err = errors.Join(x.check(s.Waiting())...)
+		}
+		if err != nil {
+			x.undecided = true
+			x.errs = append(x.errs, schedule.WrongAction(err))
+			return false
+		}
+	}
+	return true
 }
 
 func (x *execution) allComplete() bool {

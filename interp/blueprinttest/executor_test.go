@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -96,10 +98,10 @@ func asRun(t *testing.T, plan *interp.Plan, x *execution) (*run.Result, []string
 	return result, started
 }
 
-// The executor of tests must do what that of runs does: every test of the examples goes
-// through both.
+// The executor of tests must do what that of runs does: every test of the examples, and of
+// a blueprint whose phases depend on outputs, goes through both.
 func TestSameAsRun(t *testing.T) {
-	places, err := Find([]string{"../../examples"})
+	places, err := Find([]string{"../../examples", "testdata"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,5 +165,68 @@ func compareWithRun(t *testing.T, pkg *Package, test *Test) {
 		if diff := cmp.Diff(x.artifacts, result.Artifacts); diff != "" {
 			t.Errorf("artifacts (-test +run):\n%s", diff)
 		}
+	}
+}
+
+// TestOpenPlans: phases that appear by outputs can be given outputs, and expected.
+func TestOpenPlans(t *testing.T) {
+	places, err := Find([]string{"testdata/open"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := RunAll(places, func(string) bool { return true })
+	if passed, _, _ := report.Count(); passed != 4 {
+		t.Errorf("%d tests have passed, expected 4", passed)
+	}
+	for _, p := range report.Packages {
+		for _, o := range p.Tests {
+			if !o.Passed {
+				t.Errorf("%s: %+v", o.Name, o.Failures)
+			}
+		}
+	}
+}
+
+// A phase that does not come, and one that nobody has, are named.
+func TestOpenPlanUnknownPhase(t *testing.T) {
+	dir := t.TempDir()
+	blueprint, err := filepath.Abs("testdata/open/open.cue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := `package tests
+
+import "github.com/rescuecue/rescue/schema"
+
+tests: typo: schema.#Test & {
+	file:   ` + strconv.Quote(blueprint) + `
+	action: "backup"
+	input: options: level: "full"
+	phases: list: output: {databases: "shop", catalog: "no"}
+	phases: "dump-shpo": output: id: "1"
+	expect: phases: catalog: state: "complete"
+}
+`
+	if err := os.WriteFile(filepath.Join(dir, "tests.cue"), []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	places, err := Find([]string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := RunAll(places, func(string) bool { return true })
+	if len(report.Packages) != 1 || len(report.Packages[0].Tests) != 1 {
+		t.Fatalf("%+v", report.Packages)
+	}
+	var text []string
+	for _, f := range report.Packages[0].Tests[0].Failures {
+		text = append(text, f.Message)
+	}
+	want := []string{
+		`phases: action backup has no phase "dump-shpo" with these inputs; it has list, dump-shop, done; did you mean dump-shop?`,
+		`expect.phases: action backup has no phase "catalog" with these inputs; it has list, dump-shop, done`,
+	}
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -72,10 +72,15 @@ func (p *Package) run(t *Test, o *Outcome) []Failure {
 		e.failure(planMessage(err))
 		return e.failures
 	}
-	if unknown := unknownPhases(t, plan); len(unknown) > 0 {
+	if unknown := unknownPhases(t, plan); len(unknown) > 0 && len(plan.Open()) == 0 {
 		return unknown
 	}
-	e.check(execute(plan, g))
+	x := execute(plan, g)
+	if unknown := unknownPhases(t, x.plan); len(unknown) > 0 {
+		e.failure(x.message()) // It may be why phases are not there.
+		return append(e.failures, unknown...)
+	}
+	e.check(x)
 	return e.failures
 }
 

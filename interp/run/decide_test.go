@@ -124,3 +124,33 @@ func TestThePauseGrowsAndVaries(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsBeforeWhatTheyRead: a condition may stand before the phase whose output it
+// reads, whoever waits for whom.
+func TestConditionsBeforeWhatTheyRead(t *testing.T) {
+	for name, after := range map[string][2]string{
+		"both in order":      {"", ""},
+		"what appears free":  {"after: []", ""},
+		"the asked free":     {"", "after: []"},
+		"both free":          {"after: []", "after: []"},
+		"what appears waits": {`after: ["ask"]`, "after: []"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			result, err := Run(context.Background(), options(t, f, `phases: {
+				if phases.ask.output.full == "yes" {`+task("full", "note full", after[0])+`}
+				`+task("ask", "give full yes", "output: full: string", after[1])+`
+				last: {func: "KubeTask", args: {image: "i:1", command: ["note", phases.ask.output.full]}}
+			}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string]State{"full": Complete, "ask": Complete, "last": Complete}, states(result)); diff != "" {
+				t.Error(diff)
+			}
+			if f.events[0] != "give full yes" || !slices.Contains(f.events, "note full") {
+				t.Errorf("events %q", f.events)
+			}
+		})
+	}
+}

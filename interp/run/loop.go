@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/rescuecue/rescue/interp"
+	"github.com/rescuecue/rescue/interp/schedule"
 )
 
 // errNotNeeded cancels phases that run when another has failed.
@@ -24,11 +23,11 @@ type outcome struct {
 // about the order of a run happens here, one thing after the other.
 type loop struct {
 	*runner
-	*schedule
-	cancel  context.CancelCauseFunc
-	ended   chan outcome
-	running int
-	failed  bool
+	schedule *schedule.Schedule
+	cancel   context.CancelCauseFunc
+	ended    chan outcome
+	running  int
+	failed   bool
 }
 
 // runPhases runs the phases in their order. All that it started has ended when it
@@ -36,7 +35,7 @@ type loop struct {
 func (r *runner) runPhases(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	l := &loop{runner: r, schedule: newSchedule(r.Plan.Phases), cancel: cancel, ended: make(chan outcome)}
+	l := &loop{runner: r, schedule: schedule.New(r.Plan.Phases), cancel: cancel, ended: make(chan outcome)}
 	l.adopt()
 	l.decide()
 	for {
@@ -49,7 +48,7 @@ func (r *runner) runPhases(ctx context.Context) {
 	if !l.failed && ctx.Err() == nil {
 		l.checkEnd()
 	}
-	left := l.waiting()
+	left := l.schedule.Waiting()
 	for _, ph := range left {
 		r.byName[ph.Name].State = Skipped
 	}
@@ -61,7 +60,7 @@ func (r *runner) runPhases(ctx context.Context) {
 // start starts what may run.
 func (l *loop) start(ctx context.Context) {
 	for !l.failed && !l.Earlier.over() && ctx.Err() == nil && (l.Parallel <= 0 || l.running < l.Parallel) {
-		ph := l.next()
+		ph := l.schedule.Next()
 		if ph == nil {
 			return
 		}
@@ -86,7 +85,7 @@ func (l *loop) end(ctx context.Context, o outcome) {
 	if err := l.settle(ctx, o.phase, o.err); err != nil {
 		l.fail()
 	}
-	l.schedule.finish(o.phase.Name)
+	l.schedule.Finish(o.phase.Name)
 	l.decide()
 }
 
@@ -101,8 +100,8 @@ func (l *loop) fail() {
 // adopt takes over what an earlier process has ended.
 func (l *loop) adopt() {
 	for _, ph := range l.Plan.Phases {
-		if !l.done[ph.Name] && l.adoptEnded(ph) {
-			l.schedule.finish(ph.Name)
+		if !l.schedule.Done(ph.Name) && l.adoptEnded(ph) {
+			l.schedule.Finish(ph.Name)
 			if l.byName[ph.Name].State != Complete {
 				l.fail()
 			}
@@ -113,8 +112,7 @@ func (l *loop) adopt() {
 // decide goes on with a new plan as long as outputs are there that the present one is
 // open for.
 func (l *loop) decide() {
-	open := func(ref interp.Ref) bool { return l.done[ref.Phase] }
-	for !l.failed && slices.ContainsFunc(l.Plan.Open(), open) {
+	for !l.failed && l.schedule.Decidable(l.Plan) {
 		next, err := l.state.Replan()
 		if next == nil && err == nil {
 			return // What was declared arrived, or the phase had failed: it is another's.
@@ -125,7 +123,7 @@ func (l *loop) decide() {
 		}
 		if err != nil {
 			l.undecided = true
-			l.addError(fmt.Errorf("which phases are next depends on outputs of earlier ones, and with these the action is wrong: %w", err))
+			l.addError(schedule.WrongAction(err))
 			l.fail()
 		}
 	}
@@ -134,7 +132,7 @@ func (l *loop) decide() {
 // take goes on with a new plan.
 func (l *loop) take(next *interp.Plan) {
 	l.setPlan(next)
-	l.extend(next.Phases)
+	l.schedule.Extend(next.Phases)
 	l.adopt()
 }
 
@@ -142,7 +140,7 @@ func (l *loop) take(next *interp.Plan) {
 func (l *loop) checkPhases() error {
 	var errs *multierror.Error
 	errs = multierror.Append(errs, l.Plan.Decidable())
-	for _, ph := range l.waiting() {
+	for _, ph := range l.schedule.Waiting() {
 		errs = multierror.Append(errs, l.checkPhase(ph))
 	}
 	errs.ErrorFormat = oneALine
@@ -151,20 +149,8 @@ func (l *loop) checkPhases() error {
 
 // checkEnd complains when nothing has failed and yet not everything could be run.
 func (l *loop) checkEnd() {
-	if len(l.Plan.Open()) == 0 {
-		return
+	if err := l.schedule.Stuck(l.Plan); err != nil {
+		l.undecided = true
+		l.addError(err)
 	}
-	var needs, waiting []string
-	for _, ref := range l.Plan.Open() {
-		needs = append(needs, ref.String())
-	}
-	for _, ph := range l.waiting() {
-		waiting = append(waiting, ph.Title())
-	}
-	l.undecided = true
-	text := fmt.Sprintf("which phases there are depends on %s, which did not arrive", strings.Join(needs, ", "))
-	if len(waiting) > 0 {
-		text += fmt.Sprintf("; not run: %s", strings.Join(waiting, ", "))
-	}
-	l.addError(errors.New(text))
 }
