@@ -50,6 +50,9 @@ func ParseWait(text string) (*Condition, error) {
 	if err := c.parse(text, funcs); err != nil {
 		return nil, err
 	}
+	if err := c.checkPaths(text); err != nil {
+		return nil, err
+	}
 	return c, checkNoData(source)
 }
 
@@ -75,7 +78,7 @@ func (c *Condition) parse(written string, funcs template.FuncMap) error {
 	if err != nil {
 		te := parseError(err, written)
 		te.Msg = c.asWritten(te.Msg)
-		if !c.bare && te.Hint != "" {
+		if !c.bare && strings.HasPrefix(te.Msg, "unknown function") {
 			te.Hint = "a condition of WaitV2 has Go's own functions, exists and base64decode"
 		}
 		return te

@@ -212,15 +212,18 @@ func TestConditionDoesNotParse(t *testing.T) {
 		want  []string
 	}{
 		"\n{{ if eq \"{ $.status.phase\" \"Active\" }}true{{ end }}": {ParseWait, 2, []string{"no closing brace", "{ $.status.phase }"}},
-		"\n{{ if eq \"{ $.status.phase }\" }}true":                   {ParseWait, 2, []string{"unexpected EOF"}},
+		"\n{{ if eq \"{ $.status.phase }\" }}true":                   {ParseWait, 2, []string{"unexpected EOF", "{{ end }} is missing"}},
+		"\n{{ eq \"{ $.status.conditions[0.status }\" \"True\" }}":   {ParseWait, 2, []string{"a [ that is not closed"}},
+		`{{ eq "{ $.status.conditions[?(@.a=='x)] }" "y" }}`:         {ParseWait, 1, []string{"a quote that is not closed"}},
+		`{ $.status.conditions] }`:                                   {ParseWait, 1, []string{"a ] without a ["}},
 		"{{ eq \"{\n$.a }\" }}\n{{ upcase \"a\" }}":                  {ParseWait, 3, []string{`unknown function "upcase"`}},
-		`{{ eq "{ $.a } }}`:                             {ParseWait, 1, []string{"unterminated quoted string"}},
-		"{{ true }}\n{{ eq .status.phase \"Active\" }}": {ParseWait, 2, []string{"no data", "{ $.status.phase }", "WaitV2"}},
-		`{{ eq $.status.phase "Active" }}`:              {ParseWait, 1, []string{"no data"}},
-		"{{ eq \"a\n{$.b}\" \"c\" }}":                   {ParseWait, 1, []string{"backquotes"}},
-		`{{ .status.phase | upper }}`:                   {ParseWaitV2, 1, []string{`unknown function "upper"`, "base64decode"}},
-		`{{ if .status }}`:                              {ParseWaitV2, 1, []string{"unexpected EOF"}},
-		`{{ eq "{ $.status.phase }" "x" `:               {ParseWaitV2, 1, []string{"unclosed action"}},
+		`{{ eq "{ $.a } }}`:                                          {ParseWait, 1, []string{"unterminated quoted string"}},
+		"{{ true }}\n{{ eq .status.phase \"Active\" }}":              {ParseWait, 2, []string{"no data", "{ $.status.phase }", "WaitV2"}},
+		`{{ eq $.status.phase "Active" }}`:                           {ParseWait, 1, []string{"no data"}},
+		"{{ eq \"a\n{$.b}\" \"c\" }}":                                {ParseWait, 1, []string{"backquotes"}},
+		`{{ .status.phase | upper }}`:                                {ParseWaitV2, 1, []string{`unknown function "upper"`, "base64decode"}},
+		`{{ if .status }}`:                                           {ParseWaitV2, 1, []string{"unexpected EOF"}},
+		`{{ eq "{ $.status.phase }" "x" `:                            {ParseWaitV2, 1, []string{"unclosed action"}},
 	} {
 		_, err := c.parse(text)
 		te := (*TemplateError)(nil)

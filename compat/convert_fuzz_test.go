@@ -12,7 +12,7 @@ import (
 // which it makes something that is no formatted CUE.
 func FuzzConvert(f *testing.F) {
 	seedFiles(f, func(src []byte) { f.Add(src) })
-	for _, text := range []string{"{{ .A }}", "{{ index .Options \"k\" }}\n", "{{ if .Options }}\n{{ end }}", "\"\"\"#\\#(", "\r\t\x00\uFEFF", "{{ range .StatefulSet.Pods }}\n{{ . }}{{ end }}"} {
+	for _, text := range []string{"{{ .A }}", "{{ index .Options \"k\" }}\n", "{{ if .Options }}\n{{ end }}", "\"\"\"#\\#(", "\r\t\x00\uFEFF", "{{ range .StatefulSet.Pods }}\n{{ . }}{{ end }}", "{{ range $input, $a := .Object.b }}{{ range $a.c }}{{ $a.d }}{{ .e }}\n{{ end }}{{ end }}"} {
 		f.Add([]byte("kind: Blueprint\nactions: {a: {phases: [{func: KubeTask, name: p, args: {image: " + strconv.Quote(text) + "}}]}}\n"))
 	}
 	f.Add([]byte("kind: Blueprint\nactions: {a: {phases: [{args: {}}, x, {name: 1}], deferPhase: , outputArtifacts: [], kind: []}, b: 1}\n"))

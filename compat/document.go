@@ -12,8 +12,11 @@ const (
 	KindRepositoryServer = "RepositoryServer"
 )
 
-// apiGroup is the group of Kanister's custom resources.
-const apiGroup = "cr.kanister.io"
+// apiGroup is the group of Kanister's custom resources, APIVersion its only version.
+const (
+	apiGroup   = "cr.kanister.io"
+	APIVersion = apiGroup + "/v1alpha1"
+)
 
 // Document is one document of a YAML file.
 type Document struct {

@@ -46,6 +46,7 @@ func newSampler(a *BlueprintAction, seed int64) *sampler {
 	for _, r := range refs {
 		s.provide(r)
 	}
+	s.ranges(a)
 	return s
 }
 
@@ -279,6 +280,11 @@ func (s *sampler) object(names []string) {
 	if names[0] == "data" {
 		value = "cGFzc3dvcmQ="
 	}
+	s.objectValue(names, value)
+}
+
+// objectValue sets a path in the Kubernetes object to a value.
+func (s *sampler) objectValue(names []string, value any) {
 	for i := len(names) - 1; i >= 0; i-- {
 		if n, err := strconv.Atoi(names[i]); err == nil {
 			list := make([]any, n+1)

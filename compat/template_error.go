@@ -70,6 +70,9 @@ func parseError(err error, text string) *TemplateError {
 		return &TemplateError{Msg: err.Error()}
 	}
 	te := &TemplateError{Line: atoi(m[1]), Msg: m[2]}
+	if te.Msg == "unexpected EOF" {
+		te.Hint = "an {{ end }} is missing: each if, range, with and define needs one"
+	}
 	f := undefinedFunc.FindStringSubmatch(te.Msg)
 	if f == nil {
 		return te

@@ -1,7 +1,6 @@
 package compat
 
 import (
-	"fmt"
 	"strings"
 	"text/template/parse"
 )
@@ -85,51 +84,4 @@ func choose(c condition, then, otherwise term) string {
 		second = "if " + c.not + " {\n\t" + indentLines(otherwise.cue, 1) + "\n}"
 	}
 	return "[\n\tif " + c.cue + " {\n\t\t" + indentLines(then.cue, 2) + "\n\t},\n\t" + indentLines(second, 1) + ",\n][0]"
-}
-
-// loop translates a range over a list.
-func (t *translator) loop(n *parse.RangeNode) (*piece, error) {
-	outer := t.enter()
-	defer t.leave(outer)
-	list, err := t.pipe(n.Pipe)
-	switch {
-	case err != nil:
-		return nil, err
-	case n.ElseList != nil || n.Pipe.IsAssign:
-		return nil, kept("a range with else, or that assigns")
-	case list.typ.kind != listParam || list.maybe:
-		return nil, kept("a range over something that is not known to be a list")
-	}
-	t.loops++
-	names := t.loopVariables(n.Pipe.Decl, list)
-	body, err := t.block(n.List)
-	if err != nil {
-		return nil, err
-	}
-	t.uses.imports["strings"] = true
-	join := fmt.Sprintf("strings.Join([for %s in %s {%s}], \"\")", names, list.cue, body.cue)
-	return &piece{expr: join, kind: textParam, name: nodeName(n.Pipe)}, nil
-}
-
-// loopVariables declares the dot and the variables of a range over list.
-func (t *translator) loopVariables(decl []*parse.VariableNode, list term) string {
-	name := "item"
-	if strings.HasSuffix(list.cue, ".pods") {
-		name = "pod"
-	}
-	if t.loops > 1 {
-		name = fmt.Sprintf("%s%d", name, t.loops)
-	}
-	item := term{cue: name, typ: list.typ.elem}
-	t.dot = &item
-	switch len(decl) {
-	case 1:
-		t.vars[decl[0].Ident[0]] = item
-	case 2:
-		index := fmt.Sprintf("index%d", t.loops)
-		t.vars[decl[0].Ident[0]] = term{cue: index, typ: intType}
-		t.vars[decl[1].Ident[0]] = item
-		return index + ", " + name
-	}
-	return name
 }

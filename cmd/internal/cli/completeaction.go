@@ -21,17 +21,19 @@ func CompleteAction(flag string) cobra.CompletionFunc {
 	}
 }
 
-// completeActionFlag completes the value of a flag with the actions of the blueprint
-// that is the first argument. It panics where the flag does not exist, which is a
-// mistake of the program.
-func completeActionFlag(cmd *cobra.Command, flag string) {
-	find := func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) == 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return actionsOf(args[0]), cobra.ShellCompDirectiveNoFileComp
+// CompleteActionOfFile completes the value of a flag with the actions of the blueprint
+// that is the first argument.
+func CompleteActionOfFile(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	if err := cmd.RegisterFlagCompletionFunc(flag, find); err != nil {
+	return actionsOf(args[0]), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeActionFlag completes a flag so. It panics where the flag does not exist, which
+// is a mistake of the program.
+func completeActionFlag(cmd *cobra.Command, flag string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, CompleteActionOfFile); err != nil {
 		panic(err)
 	}
 }

@@ -28,8 +28,9 @@ func completeBy(cmd *cobra.Command, flag string, values func() []string) {
 	}
 }
 
-// blueprintFiles completes files that may hold a blueprint, and folders.
-func blueprintFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+// BlueprintFiles completes files that may hold a blueprint, and folders. It is for
+// arguments and for flags.
+func BlueprintFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"cue", "yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 

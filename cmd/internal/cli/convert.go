@@ -35,7 +35,7 @@ bring it about; nothing is written of such a blueprint, and the exit code is 1.`
   rescue convert blueprints/ -o cue/ --check
   rescue convert blueprints/ -o cue/ --report json > report.json`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: blueprintFiles,
+		ValidArgsFunction: BlueprintFiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return c.run(args) },
 	}
 	cmd.Flags().StringVarP(&c.out, "output", "o", "", "`OUT`: the file to write, or the folder for several")

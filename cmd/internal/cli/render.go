@@ -33,7 +33,7 @@ ArtifactsIn, Phases.NAME.Output and so on; the data of Secrets is base64. The re
 the same for a YAML blueprint and for its conversion.`,
 		Example:           `  rescue render blueprint.yaml --action backup --params params.json`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: blueprintFiles,
+		ValidArgsFunction: BlueprintFiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return f.run(s, args[0]) },
 	}
 	cmd.Flags().StringVar(&f.action, "action", "", "`ACTION` to render")

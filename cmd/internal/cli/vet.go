@@ -53,7 +53,7 @@ What the rules are about: ` + "`rescue explain RULE`.",
   rescue vet --watch
   rescue vet --kanister 0.119 ./blueprints
   rescue vet --stdin-filename bp.cue - < bp.cue`,
-		ValidArgsFunction: blueprintFiles,
+		ValidArgsFunction: BlueprintFiles,
 		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) },
 	}
 	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the report: "+strings.Join(vetFormats, ", "))
