@@ -45,7 +45,7 @@ func (a deleteDataArgs) doomed(env *Env, ns string) ([]snapshotIn, error) {
 	if (len(ids) == 0) == (len(tags) == 0) {
 		return nil, errors.New("give one of backupID and backupTag, and not both: empty texts do not count")
 	}
-	paths := strings.Fields(a.BackupArtifactPrefix)
+	paths := repositoriesOf(a.BackupArtifactPrefix, len(ids)+len(tags))
 	if len(paths) != len(ids)+len(tags) {
 		return nil, fmt.Errorf("%d snapshots need as many paths in backupArtifactPrefix, with blanks between them, and %d are there: %q",
 			len(ids)+len(tags), len(paths), a.BackupArtifactPrefix)
@@ -59,6 +59,15 @@ func (a deleteDataArgs) doomed(env *Env, ns string) ([]snapshotIn, error) {
 		doomed[i] = snapshotIn{repository: repo, which: mover.Selector{ID: element(ids, i), Tag: element(tags, i)}}
 	}
 	return doomed, nil
+}
+
+// repositoriesOf returns the paths of the repositories, one for each snapshot. Of a single
+// snapshot all of it is the path, as it was at the backup: there may be blanks in it.
+func repositoriesOf(prefix string, snapshots int) []string {
+	if snapshots == 1 {
+		return []string{strings.TrimSpace(prefix)}
+	}
+	return strings.Fields(prefix)
 }
 
 // element returns that of the list, or nothing if there is none.

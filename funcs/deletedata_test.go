@@ -79,6 +79,18 @@ func TestDeleteDataSeveral(t *testing.T) {
 	}
 }
 
+// What can be backed up can be deleted.
+func TestDeleteDataOfAPathWithBlanks(t *testing.T) {
+	d := newDataEnv(t)
+	const blanks = "my shop/time log"
+	made := run(t, funcs.BackupData(), d, backupArgs(sample(t), funcs.Args{"backupArtifactPrefix": blanks}))
+	run(t, funcs.DeleteData(), d, deleteArgs(funcs.Args{"backupArtifactPrefix": blanks, "backupID": made["backupID"]}))
+	_, err := funcs.DeleteData().Exec(t.Context(), d.Env, deleteArgs(funcs.Args{"backupArtifactPrefix": blanks, "backupTag": made["backupTag"]}))
+	if mover.CodeOf(err) != mover.CodeNotFound {
+		t.Errorf("a second time, by its tag: %v", err)
+	}
+}
+
 func TestDeleteDataPartly(t *testing.T) {
 	d := newDataEnv(t)
 	d.answering(func(_ string, req agent.Request) (agent.Result, error) {
@@ -128,7 +140,7 @@ func TestDeleteDataErrors(t *testing.T) {
 		"both":               {funcs.Args{"backupID": "1", "backupTag": "t"}, "one of backupID and backupTag"},
 		"blank":              {funcs.Args{"backupID": " "}, "one of backupID and backupTag"},
 		"too few paths":      {funcs.Args{"backupID": "1 2"}, "2 snapshots need as many paths"},
-		"too many paths":     {funcs.Args{"backupID": "1", "backupArtifactPrefix": "a b"}, "1 snapshots need as many paths"},
+		"too many paths":     {funcs.Args{"backupID": "1 2", "backupArtifactPrefix": "a b c"}, "2 snapshots need as many paths"},
 		"unknown tag":        {funcs.Args{"backupTag": "t"}, "no snapshot with the tag t"},
 		"missing repository": {funcs.Args{"backupID": "1", "backupArtifactPrefix": "other"}, "no backup repository at"},
 		"wrong key":          {funcs.Args{"backupID": "1", "encryptionKey": "x"}, "key does not fit"},

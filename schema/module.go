@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue/load"
 	"cuelang.org/go/mod/modfile"
@@ -55,19 +56,38 @@ const localLanguage = "v0.17.0"
 // Language returns the version of CUE that the module of dir asks for, and whether it
 // is the module of the schema itself, whose files on disk go before the embedded ones.
 // A folder that belongs to no module has the newest.
-func Language(dir string) (version string, own bool, err error) {
+func (s *Set) Language(dir string) (version string, own bool, err error) {
 	root, src, err := findModule(dir)
 	if err != nil || root == "" {
 		return localLanguage, false, err
 	}
-	file, err := modfile.ParseNonStrict(src, moduleFile(root))
+	l, err := s.languages.of(src, moduleFile(root))
+	return l.version, l.own, err
+}
+
+// languages remembers what the texts of module files say: CUE evaluates such a file, and
+// a thousand packages may have the same one.
+type languages struct{ known sync.Map }
+
+type language struct {
+	version string
+	own     bool
+}
+
+func (ls *languages) of(src []byte, name string) (language, error) {
+	if l, ok := ls.known.Load(string(src)); ok {
+		return l.(language), nil
+	}
+	file, err := modfile.ParseNonStrict(src, name)
 	if err != nil {
-		return "", false, err
+		return language{}, err
 	}
+	l := language{own: strings.HasPrefix(file.QualifiedModule(), Module+"@")}
 	if file.Language != nil {
-		version = file.Language.Version
+		l.version = file.Language.Version
 	}
-	return version, strings.HasPrefix(file.QualifiedModule(), Module+"@"), nil
+	ls.known.Store(string(src), l)
+	return l, nil
 }
 
 // hideDependency takes a published schema out of what the module depends on: it

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/token"
@@ -48,16 +49,42 @@ func (s *Set) newScope() (*Scope, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst := Again(parsed)
 	scope := &Scope{context: cuecontext.New()}
+	scope.value = scope.context.BuildInstance(Again(parsed))
+	if err := scope.value.Err(); err != nil {
+		return nil, err
+	}
+	inst, err := scope.view(parsed.ImportPath)
 	scope.packages = build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
-		if path == inst.ImportPath {
+		if path == parsed.ImportPath {
 			return inst
 		}
 		return nil
 	}))
-	scope.value = scope.context.BuildInstance(inst)
-	return scope, scope.value.Err()
+	return scope, err
+}
+
+// view makes a package whose definitions are references to those of the schema, and
+// builds it. CUE evaluates a package that is imported again in each evaluation that
+// imports it; of this one there is nothing to evaluate.
+func (s *Scope) view(importPath string) (*build.Instance, error) {
+	const name = "evaluated"
+	file := &ast.File{Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("schema")}}}
+	it, err := s.value.Fields(cue.Definitions(true))
+	if err != nil {
+		return nil, err
+	}
+	for it.Next() {
+		definition := it.Selector().String()
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(definition), Value: ast.NewSel(ast.NewIdent(name), definition)})
+	}
+	inst := build.NewContext().NewInstance("schema", nil)
+	inst.ImportPath = importPath
+	if err := inst.AddSyntax(file); err != nil {
+		return nil, err
+	}
+	within := s.context.CompileString(name+": _").FillPath(cue.ParsePath(name), s.value)
+	return inst, s.context.BuildInstance(inst, cue.Scope(within)).Err()
 }
 
 // A scopePool keeps the scopes that nobody uses at the moment.

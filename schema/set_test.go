@@ -105,3 +105,28 @@ blueprint: schema.#Blueprint & {
 }
 `
 }
+
+func TestDefinitions(t *testing.T) {
+	names := Embedded().Definitions()
+	for _, want := range []string{"#Blueprint", "#Action", "#Phase", "#Test", "#TestProfile"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is missing from %v", want, names)
+		}
+	}
+	if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("not sorted, or some names are there twice: %v", names)
+	}
+}
+
+func TestFieldNames(t *testing.T) {
+	for definition, want := range map[string][]string{
+		"#Blueprint": {"name", "metadata", "actions"},
+		"#Action":    {"name", "kind", "input", "artifactsFrom", "inputArtifactNames", "configMapNames", "secretNames", "phases", "deferPhase", "outputArtifacts"},
+		"#Phase":     {"name", "func", "timeout", "retry", "after", "objects", "secrets", "configMaps", "args", "output"},
+		"#Nothing":   nil,
+	} {
+		if got := Embedded().FieldNames(definition); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, expected %v", definition, got, want)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (p *cuePackage) loadAlone(u Unit, dir string) bool {
 
 // parseAlone returns nil if the unit needs CUE's loader.
 func parseAlone(u Unit, dir string) []*ast.File {
-	version, own, err := schema.Language(dir)
+	version, own, err := u.schema().Language(dir)
 	if err != nil || own || !plainLanguage(version) {
 		return nil
 	}

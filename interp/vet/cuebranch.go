@@ -1,6 +1,7 @@
 package vet
 
 import (
+	"maps"
 	"slices"
 
 	"cuelang.org/go/cue/ast"
@@ -52,7 +53,7 @@ func (c *cueChecker) openBranches(s *ast.StructLit, known []string) {
 			continue
 		}
 		s.Elts = slices.Clone(written)
-		s.Elts[i] = &ast.EmbedDecl{Expr: unbound(branch, body)}
+		s.Elts[i] = &ast.EmbedDecl{Expr: unbound(branch, body, map[string]bool{})}
 		c.evaluate()
 	}
 	s.Elts = written
@@ -90,10 +91,26 @@ func hasField(decls []ast.Decl, name string) bool {
 	})
 }
 
-// unbound is the body with its variables replaced: by text where they make the name
-// of a field, and by what says nothing elsewhere.
-func unbound(branch *ast.Comprehension, body *ast.StructLit) *ast.StructLit {
-	variables := map[string]bool{}
+// unbound is the body with its variables, and those of the branches around it, replaced:
+// by text where they make the name of a field, and by what says nothing elsewhere. It stays
+// the same struct: names that are defined in it refer to it.
+func unbound(branch *ast.Comprehension, body *ast.StructLit, around map[string]bool) *ast.StructLit {
+	variables := maps.Clone(around)
+	addVariables(variables, branch)
+	var decls []ast.Decl
+	for _, d := range body.Elts {
+		if let, ok := d.(*ast.LetClause); ok && isVariable(let.Expr, variables) {
+			variables[let.Ident.Name] = true
+			continue
+		}
+		decls = append(decls, unboundDecl(d, variables))
+	}
+	body.Elts = append(decls, reads(branch, variables)...)
+	return body
+}
+
+// addVariables adds those of a branch's own clauses.
+func addVariables(variables map[string]bool, branch *ast.Comprehension) {
 	for _, clause := range branch.Clauses {
 		switch clause := clause.(type) {
 		case *ast.ForClause:
@@ -106,18 +123,37 @@ func unbound(branch *ast.Comprehension, body *ast.StructLit) *ast.StructLit {
 			variables[clause.Ident.Name] = true
 		}
 	}
-	for _, d := range body.Elts {
-		f, ok := d.(*ast.Field)
-		if !ok {
-			continue
-		}
-		switch f.Label.(type) {
+}
+
+// isVariable tells what is nothing but one of the variables, or a part of it.
+func isVariable(e ast.Expr, variables map[string]bool) bool {
+	names := chain(e)
+	return names != nil && variables[names[0]]
+}
+
+// unboundDecl is a declaration without the variables.
+func unboundDecl(d ast.Decl, variables map[string]bool) ast.Decl {
+	switch d := d.(type) {
+	case *ast.Field:
+		switch d.Label.(type) {
 		case *ast.Interpolation, *ast.ParenExpr:
-			f.Label = substitute(f.Label, variables, exampleText).(ast.Label)
+			d.Label = substitute(d.Label, variables, exampleText).(ast.Label)
 		}
-		f.Value = substitute(f.Value, variables, anything).(ast.Expr)
+		d.Value = substitute(d.Value, variables, anything).(ast.Expr)
+	case *ast.LetClause:
+		by := anything
+		if _, text := d.Expr.(*ast.Interpolation); text {
+			by = exampleText // It may make the name of a field.
+		}
+		d.Expr = substitute(d.Expr, variables, by).(ast.Expr)
+	case *ast.EmbedDecl:
+		d.Expr = substitute(d.Expr, variables, anything).(ast.Expr)
+	case *ast.Comprehension:
+		if body, ok := d.Value.(*ast.StructLit); ok {
+			return &ast.EmbedDecl{Expr: unbound(d, body, variables)}
+		}
 	}
-	return &ast.StructLit{Elts: append(slices.Clone(body.Elts), reads(branch, variables)...)}
+	return d
 }
 
 // reads is a hidden field, if one is needed, that names the `let`s that the clauses of a

@@ -9,8 +9,6 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
 // maxRounds bounds how often a package is evaluated.
@@ -23,6 +21,7 @@ func checkCUE(u Unit) []Finding {
 	if !ok {
 		return c.findings
 	}
+	c.imports()
 	c.misspeltArguments()
 	c.evaluate()
 	c.rules()
@@ -40,7 +39,7 @@ func checkCUE(u Unit) []Finding {
 // newCUEChecker loads the package. If it is not ok, the findings say why.
 func newCUEChecker(u Unit) (c *cueChecker, ok bool) {
 	pkg, err := loadPackage(u)
-	c = &cueChecker{pkg: pkg, unit: u, seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, noInput: map[string]Finding{}}
+	c = &cueChecker{pkg: pkg, unit: u, memo: newMemo(), seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, noInput: map[string]Finding{}}
 	if pkg.inst == nil || len(pkg.inst.Files) == 0 || err != nil {
 		c.loadErrors(err)
 		return c, false
@@ -52,7 +51,7 @@ func newCUEChecker(u Unit) (c *cueChecker, ok bool) {
 // evaluate goes on until an evaluation brings nothing new.
 func (c *cueChecker) evaluate() {
 	for range maxRounds {
-		c.root = c.pkg.value()
+		c.root, c.memo = c.pkg.value(), newMemo()
 		if !c.round(c.root.Validate(cue.Concrete(false))) {
 			return
 		}
@@ -63,6 +62,7 @@ type cueChecker struct {
 	pkg      *cuePackage
 	unit     Unit
 	root     cue.Value
+	memo     *memo
 	files    []*ast.File
 	findings []Finding
 	// seen are the findings there are, met how often a mistake came up.
@@ -75,13 +75,22 @@ type cueChecker struct {
 	noInput map[string]Finding
 	// vague are findings about texts in which CUE does not say what is wrong.
 	vague []Finding
+	// settled has the places, and the phases whose arguments were looked at as a whole,
+	// that the present round has seen to.
+	settled map[string]bool
 }
 
 // round turns the errors of one evaluation into findings and takes out what caused
 // them. It reports whether there was anything to take out.
 func (c *cueChecker) round(err error) bool {
+	list := mistakes(err)
+	if c.openDefinitions(list) {
+		return true
+	}
+	list = c.outermost(list)
+	c.settled = map[string]bool{}
 	progress := false
-	for _, m := range rootCauses(mistakes(err)) {
+	for _, m := range c.rootCauses(list) {
 		key := m.key() + m.text
 		c.met[key]++
 		switch {
@@ -94,16 +103,6 @@ func (c *cueChecker) round(err error) bool {
 		}
 	}
 	return progress
-}
-
-// rootCauses leaves out what may follow from an unknown kind: the inputs depend on
-// it.
-func rootCauses(list []mistake) []mistake {
-	kinds := slices.DeleteFunc(slices.Clone(list), func(m mistake) bool { return !contains(m.path, "_kind") })
-	if len(kinds) > 0 {
-		return kinds
-	}
-	return list
 }
 
 // phaseFields are those that every phase may have.
@@ -212,34 +211,6 @@ func (m mistake) covers(other mistake) bool {
 		slices.Equal(m.path, other.path[:len(m.path)])
 }
 
-// loadErrors reports what keeps a package from being evaluated.
-func (c *cueChecker) loadErrors(err errors.Error) {
-	for _, e := range errors.Errors(err) {
-		text := message(e)
-		f := Finding{Rule: ruleSyntax, Message: "not valid CUE: " + text}
-		if strings.Contains(text, "import failed") || strings.Contains(text, "cannot find") {
-			f.Rule, f.Message = ruleUnknownReference, text
-			f.Suggestion = fmt.Sprintf("the language is imported as %q", schema.Module+"/schema")
-		}
-		src := c.pkg.source(e.Position())
-		for _, pos := range errors.Positions(e) {
-			if src != nil {
-				break
-			}
-			src = c.pkg.source(pos)
-		}
-		if src == nil {
-			c.add(whole(c.unit.Files[0].Name, f.Rule, f.Message, f.Suggestion))
-			continue
-		}
-		line, column := src.position(e.Position().Offset())
-		c.add(src.atLine(line, column, "", f))
-	}
-	if err == nil {
-		c.add(whole(c.unit.Files[0].Name, ruleNoBlueprint, "the file holds no CUE", blueprintAdvice))
-	}
-}
-
 const blueprintAdvice = "a blueprint in CUE is a field such as `blueprint: schema.#Blueprint & {…}`"
 
 // add keeps a finding once.
@@ -302,15 +273,36 @@ func (c *cueChecker) nodesAt(pos token.Pos) []ast.Node {
 // lookup finds the value at path, whose names are those of fields, optional ones
 // included, and the numbers of items.
 func (c *cueChecker) lookup(path ...string) cue.Value {
-	v := c.root
-	for _, name := range path {
-		next := v.LookupPath(cue.MakePath(cue.Str(name)))
-		if !next.Exists() {
-			next = optionalField(v, name)
-		}
-		v = next
+	n := len(path)
+	if n == 0 {
+		return c.root
 	}
-	return v
+	return remembered(c.memo.values, path, func() cue.Value { return field(c.lookup(path[:n-1]...), path[n-1]) })
+}
+
+// field finds one of the fields that lookup knows.
+func field(v cue.Value, name string) cue.Value {
+	if hidden(name) {
+		return ownField(v, name)
+	}
+	if next := v.LookupPath(cue.MakePath(cue.Str(name))); next.Exists() {
+		return next
+	}
+	return optionalField(v, name)
+}
+
+// ownField looks for a definition or a hidden field.
+func ownField(v cue.Value, name string) cue.Value {
+	if !v.Exists() {
+		return cue.Value{}
+	}
+	it, err := v.Fields(cue.Definitions(true), cue.Hidden(true))
+	for err == nil && it.Next() {
+		if it.Selector().String() == name {
+			return it.Value()
+		}
+	}
+	return cue.Value{}
 }
 
 // optionalField looks among the fields by name: a lookup of an optional field also

@@ -12,18 +12,20 @@ import (
 // classify turns a mistake into a finding at the user's line, and takes what
 // caused it out of the tree. It reports whether it could.
 func (c *cueChecker) classify(m mistake) bool {
-	hidden := slices.IndexFunc(m.path, func(s string) bool { return strings.HasPrefix(s, "_") })
+	said := c.schemaField(m.path)
 	switch {
-	case hidden >= 0:
-		return c.schemaError(m, hidden)
+	case said >= 0:
+		return c.schemaError(m, said)
 	case strings.HasPrefix(m.text, "unreferenced "):
 		return c.leftOver(m)
 	case m.text == "invalid interpolation":
 		return c.badInterpolation(m)
 	case strings.HasPrefix(m.text, "reference "):
-		return c.undefinedName(m)
+		return !c.once(m.pos.String()) || c.undefinedName(m)
 	case strings.HasPrefix(m.text, "undefined field: "):
-		return c.undefinedField(m)
+		return !c.once(m.pos.String()) || c.undefinedField(m)
+	case c.noFunction(m):
+		return true
 	case strings.HasSuffix(m.text, "field not allowed"):
 		return c.notAllowed(m)
 	default:
@@ -33,9 +35,9 @@ func (c *cueChecker) classify(m mistake) bool {
 
 // schemaError handles what the schema says with error(…), by the hidden field that
 // says it.
-func (c *cueChecker) schemaError(m mistake, hidden int) bool {
-	at := m.path[:hidden]
-	switch m.path[hidden] {
+func (c *cueChecker) schemaError(m mistake, said int) bool {
+	at := m.path[:said]
+	switch m.path[said] {
 	case "_func":
 		return c.unknownFunction(sub(at, "func"))
 	case "_kind":
@@ -43,7 +45,7 @@ func (c *cueChecker) schemaError(m mistake, hidden int) bool {
 	case "_artifactsFrom":
 		return c.unknownAction(sub(at, "artifactsFrom"))
 	case "_args":
-		return c.argumentSet(m, at)
+		return !c.once(strings.Join(at, "\x00")) || c.argumentSet(m, at)
 	case "_after":
 		return c.unknownPredecessor(m, at)
 	default:
@@ -112,19 +114,26 @@ func (c *cueChecker) unknownPredecessor(m mistake, action []string) bool {
 // argumentSet handles arguments that are missing, or that exclude each other.
 func (c *cueChecker) argumentSet(m mistake, phase []string) bool {
 	problems := c.call(phase).problems()
-	mended := false
+	// Arguments that are no struct were reported, and taken out.
+	silent, mended := c.blanked(sub(phase, "args")), false
 	for _, p := range problems {
-		node := c.phaseNode(phase)
-		if arg := c.labelNode(sub(phase, "args", p.arg)...); p.arg != "" && arg != nil {
-			node = arg
+		if !silent {
+			c.addAt(c.argumentNode(phase, p.arg), sub(phase, "args"), p.finding)
 		}
-		c.addAt(node, sub(phase, "args"), p.finding)
 		mended = c.mend(phase, p) || mended
 	}
 	if len(problems) == 0 {
 		c.addAt(c.phaseNode(phase), sub(phase, "args"), Finding{Rule: ruleMissingArgument, Message: m.text})
 	}
 	return mended
+}
+
+// argumentNode is where a phase gives an argument, or else names its function.
+func (c *cueChecker) argumentNode(phase []string, arg string) ast.Node {
+	if node := c.labelNode(sub(phase, "args", arg)...); arg != "" && node != nil {
+		return node
+	}
+	return c.phaseNode(phase)
 }
 
 // call reads which arguments a phase gives.
@@ -253,6 +262,14 @@ func (c *cueChecker) unknownName(name string, parent []string) Finding {
 		// The schema sets the names of actions and phases.
 		names = slices.DeleteFunc(names, func(s string) bool { return s == "name" && (what == "a phase" || what == "an action") })
 		f.Message = fmt.Sprintf("%s has no field %q", what, name)
+	}
+	closed := c.closedBy(parent)
+	switch {
+	case closed != nil && !slices.Contains(closed.fields, name):
+		f.Message, names = fmt.Sprintf("%s is closed and has no field %q", closed.name, name), closed.fields
+	case last == "output":
+		f.Rule, f.Message = ruleUnknownOutput, fmt.Sprintf("%s has no output %q", c.text(sub(parent[:len(parent)-1], "func")...), name)
+		return f.hint(name, "outputs", names)
 	}
 	return f.hint(name, "fields", names)
 }

@@ -116,26 +116,34 @@ func (p *cuePackage) addFile(path, name, dir string) {
 	p.sources[path] = newSource(shown, data)
 }
 
-// files lists the syntax trees of the user's files, those of the unit first.
-func (p *cuePackage) files() []*ast.File {
-	files := append([]*ast.File(nil), p.inst.Files...)
+// imported lists the packages that the unit imports, and those that they import.
+func (p *cuePackage) imported() []*build.Instance {
+	var all []*build.Instance
 	seen := map[*build.Instance]bool{}
 	var add func(*build.Instance)
 	add = func(inst *build.Instance) {
 		for _, imp := range inst.Imports {
-			if seen[imp] {
-				continue
+			if !seen[imp] {
+				seen[imp] = true
+				all = append(all, imp)
+				add(imp)
 			}
-			seen[imp] = true
-			for _, f := range imp.Files {
-				if p.sources[f.Filename] != nil {
-					files = append(files, f)
-				}
-			}
-			add(imp)
 		}
 	}
 	add(p.inst)
+	return all
+}
+
+// files lists the syntax trees of the user's files, those of the unit first.
+func (p *cuePackage) files() []*ast.File {
+	files := append([]*ast.File(nil), p.inst.Files...)
+	for _, imp := range p.imported() {
+		for _, f := range imp.Files {
+			if p.sources[f.Filename] != nil {
+				files = append(files, f)
+			}
+		}
+	}
 	return files
 }
 

@@ -33,9 +33,9 @@ func (c *cueChecker) undefinedField(m mistake) bool {
 	if whole == nil {
 		return c.wrongValue(m)
 	}
-	owner := c.resolve(m.path, chain(operand))
+	owner := c.target(m.path, operand)
 	if owner == nil {
-		owner = c.resolve(c.pathOf(nodes), chain(operand)) // CUE has no path for what stands in a let.
+		owner = c.target(c.pathOf(nodes), operand) // CUE has no path for what stands in a let.
 	}
 	if n := len(owner); n > 0 && owner[n-1] == "phases" && len(locate(c.files, sub(owner, name))) > 0 {
 		// The phase is there, but something else in the action is wrong.
@@ -60,7 +60,7 @@ func (c *cueChecker) badInterpolation(m mistake) bool {
 			}
 		}
 	}
-	expr := c.valueExpr(m)
+	expr := c.valueExpr(m, c.conflicting(m))
 	if expr == nil {
 		return false
 	}
@@ -188,6 +188,29 @@ func (c *cueChecker) resolve(path, names []string) []string {
 	return nil
 }
 
+// target finds what a selection means where the path's value is written, also where it
+// begins with an alias or a let.
+func (c *cueChecker) target(path []string, e ast.Expr) []string {
+	names, id := chain(e), firstIdent(e)
+	if len(names) == 0 || id == nil {
+		return nil
+	}
+	switch n := id.Node.(type) {
+	case *ast.LetClause:
+		if base := c.target(path, n.Expr); base != nil {
+			return sub(base, names[1:]...)
+		}
+		return nil
+	case *ast.Field: // The label has the alias.
+		return sub(c.pathOf(c.nodesAt(n.Label.Pos())), names[1:]...)
+	case *ast.Alias:
+		return sub(c.pathOf(c.nodesAt(n.Pos())), names[1:]...)
+	case *ast.ForClause, *ast.ImportSpec:
+		return nil
+	}
+	return c.resolve(path, names)
+}
+
 // selectionFinding says that what stands at owner has no part of that name, in the
 // terms of what owner is.
 func (c *cueChecker) selectionFinding(name string, owner []string) Finding {
@@ -264,12 +287,18 @@ func (c *cueChecker) undefinedName(m mistake) bool {
 		return c.wrongValue(m)
 	}
 	path := c.pathOf(nodes)
+	if c.dashed(nodes, path) {
+		return true
+	}
 	f := Finding{Rule: ruleUnknownReference, Message: fmt.Sprintf("%q is not defined", name.Name)}
 	if name.Name == "deferPhase" && suggest.Nearest(name.Name, namesInReach(nodes)) != "" {
 		return c.blankReference(nodes, whole) // The field is there, misspelt, which is reported.
 	}
 	if name.Name == "input" && len(path) > 2 {
 		c.inputNotInScope(name, path)
+	} else if alias := c.calledHere(name); alias != "" {
+		f.Suggestion, f.Replacement = fmt.Sprintf("this file imports it as %s", alias), alias
+		c.addAt(name, path, f)
 	} else {
 		c.addAt(name, path, f.hint(name.Name, "names in reach", namesInReach(nodes)))
 	}
@@ -295,7 +324,7 @@ func (c *cueChecker) pathOf(nodes []ast.Node) []string {
 	var path []string
 	for _, n := range nodes {
 		if f, ok := n.(*ast.Field); ok {
-			if name, _, err := ast.LabelName(f.Label); err == nil {
+			if name, _, err := ast.LabelName(unaliased(f.Label)); err == nil {
 				path = append(path, name)
 			}
 		}

@@ -16,6 +16,9 @@ func (c *cueChecker) rules() {
 	blueprints := c.blueprints()
 	for _, field := range blueprints {
 		if !c.typed(field) {
+			if c.reported(field) {
+				continue
+			}
 			c.addAt(c.labelNode(field), []string{field}, Finding{
 				Rule:       ruleNoBlueprint,
 				Message:    fmt.Sprintf("field %q looks like a blueprint, but is not checked: it does not unify with the schema", field),
@@ -23,11 +26,20 @@ func (c *cueChecker) rules() {
 			})
 			continue
 		}
+		c.requiredFields(field)
 		c.blueprintRules(field)
+		c.absentFields(field)
 	}
+	c.operands()
 	if len(blueprints) == 0 && len(c.findings) == 0 && !c.unit.Library {
 		c.add(whole(c.unit.Files[0].Name, ruleNoBlueprint, "there is no blueprint here", blueprintAdvice))
 	}
+}
+
+// reported tells whether something was found in what a field is made of, so that the
+// schema may be missing for that.
+func (c *cueChecker) reported(field string) bool {
+	return slices.ContainsFunc(c.findings, func(f Finding) bool { return f.Rule == ruleUnknownReference && f.Path == field })
 }
 
 // blueprints lists the top-level fields that have actions.
@@ -59,6 +71,7 @@ func (c *cueChecker) blueprintRules(field string) {
 			a.checkPhase(i)
 		}
 		a.checkPhaseNames()
+		a.podOverrides()
 		a.checkInputs()
 		a.checkArtifacts(c.writtenArtifacts(actions))
 	}
@@ -67,11 +80,13 @@ func (c *cueChecker) blueprintRules(field string) {
 // phaseNames lists the phases of an action in the order written; CUE has those of
 // comprehensions first.
 func (c *cueChecker) phaseNames(action []string) []string {
-	names, err := interp.PhaseNames(c.lookup(action...))
-	if err != nil {
-		return givenFields(c.lookup(sub(action, "phases")...))
-	}
-	return names
+	return remembered(c.memo.phases, action, func() []string {
+		names, err := interp.PhaseNames(c.lookup(action...))
+		if err != nil {
+			return givenFields(c.lookup(sub(action, "phases")...))
+		}
+		return names
+	})
 }
 
 // writtenArtifacts lists the names of the artifacts that the blueprint's actions
@@ -94,6 +109,7 @@ type cueAction struct {
 func (a *cueAction) checkPhase(i int) {
 	at := sub(a.path, "phases", a.phases[i])
 	a.checkAliases(at)
+	a.checkObjectNames(at)
 	for _, p := range locate(a.files, at) {
 		walkChains(p.value, func(n ast.Node, names []string) {
 			a.checkOrder(i, n, names)
@@ -108,6 +124,22 @@ func (a *cueAction) checkAliases(phase []string) {
 		if call.function.Canonical(arg) != arg {
 			at := sub(phase, "args", arg)
 			a.addAt(a.labelNode(at...), at, aliasFinding(call.function, arg))
+		}
+	}
+}
+
+// checkObjectNames finds objects that the phase declares without a name: it could not read
+// them.
+func (a *cueAction) checkObjectNames(phase []string) {
+	declared := sub(phase, "objects")
+	for _, object := range givenFields(a.lookup(declared...)) {
+		at := sub(declared, object)
+		if v := a.lookup(sub(at, "name")...); v.Exists() && !v.IsConcrete() && !a.somewhere(sub(at, "name")) && a.somewhere(at) {
+			a.addAt(a.labelNode(at...), at, Finding{
+				Rule:       ruleObjectReference,
+				Message:    fmt.Sprintf("object %q has no name", object),
+				Suggestion: fmt.Sprintf("say which it is: objects: %s: name: …", object),
+			})
 		}
 	}
 }
@@ -172,7 +204,7 @@ func lastPart(n ast.Node, count int) ast.Node {
 // checkObject finds Secrets and ConfigMaps that a phase does not declare. CUE cannot,
 // because it takes an object's kind for open until it is set.
 func (a *cueAction) checkObject(reader int, n ast.Node, names []string) {
-	phase := a.phases[reader]
+	phase, all := a.phases[reader], len(names)
 	if names[0] == "phases" {
 		names = names[1:]
 	}
@@ -187,7 +219,10 @@ func (a *cueAction) checkObject(reader int, n ast.Node, names []string) {
 		return
 	}
 	f := Finding{Rule: ruleUnknownObject, Message: fmt.Sprintf("phase %q declares no object %q", phase, names[1])}
-	a.addAt(n, sub(a.path, "phases", a.phases[reader]), f.hint(names[1], "objects", declared))
+	a.addAt(lastPart(n, all-len(names)+2), sub(a.path, "phases", a.phases[reader]), f.hint(names[1], "objects", declared))
+	if e, ok := n.(ast.Expr); ok {
+		replace(a.files, e) // What stands in its place says nothing more.
+	}
 }
 
 // hasAfter tells whether the author says what a phase waits for.
@@ -215,7 +250,7 @@ func (a *cueAction) checkArtifacts(written []string) {
 			if len(written) == 0 {
 				f.Suggestion = "whoever runs the action has to provide it"
 			}
-			a.addAt(n, a.path, f)
+			a.addAt(lastPart(n, 3), a.path, f)
 		})
 	}
 }

@@ -13,34 +13,70 @@ import (
 
 // wrongValue handles a value that does not fit, at the expression that gives it.
 func (c *cueChecker) wrongValue(m mistake) bool {
-	expr := c.valueExpr(m)
+	places := c.conflicting(m)
+	expr := c.valueExpr(m, places)
 	f := c.describeValue(m, expr)
 	if expr == nil {
 		c.addAt(c.firstNode(m.positions), m.path, f)
 		return false
 	}
+	if f.Suggestion == "" {
+		f.Suggestion = c.otherValue(expr, places)
+	}
 	c.addAt(expr, m.path, f)
 	return replace(c.files, expr)
 }
 
-// valueExpr is the user's expression that gives the value at the mistake's path:
-// the one that CUE names, or else the first.
-func (c *cueChecker) valueExpr(m mistake) ast.Expr {
-	places := locate(c.files, m.path)
-	for _, pos := range m.positions {
-		for _, p := range places {
-			if within(pos, p.value) {
-				return p.value
-			}
+// conflicting lists the user's expressions that CUE names as those that give the value at
+// the mistake's path.
+func (c *cueChecker) conflicting(m mistake) []ast.Expr {
+	var all []ast.Expr
+	for _, p := range locate(c.files, m.path) {
+		if slices.ContainsFunc(m.positions, func(pos token.Pos) bool { return within(pos, p.value) }) {
+			all = append(all, p.value)
 		}
 	}
-	if len(places) > 0 && !isTop(places[0].value) {
+	return all
+}
+
+// valueExpr is the user's expression that gives the value at the mistake's path: of those
+// that CUE names the last literal, which is what was added to what there was; or else the
+// first of all.
+func (c *cueChecker) valueExpr(m mistake, named []ast.Expr) ast.Expr {
+	var last ast.Expr
+	for _, e := range named {
+		after := last == nil || e.Pos().Filename() == last.Pos().Filename() && e.Pos().Offset() > last.Pos().Offset()
+		if literalText(e) != "" && after {
+			last = e
+		}
+	}
+	if last != nil {
+		return last
+	}
+	if len(named) > 0 {
+		return named[0]
+	}
+	if places := locate(c.files, m.path); len(places) > 0 && !isTop(places[0].value) {
 		return places[0].value
 	}
 	if expr, ok := c.firstNode(m.positions).(ast.Expr); ok && !isTop(expr) {
 		return expr
 	}
 	return nil
+}
+
+// otherValue tells where the other of two literals is that do not agree; empty if there
+// is none.
+func (c *cueChecker) otherValue(expr ast.Expr, named []ast.Expr) string {
+	for _, e := range named {
+		src := c.pkg.source(e.Pos())
+		if e == expr || literalText(e) == "" || src == nil {
+			continue
+		}
+		line, _ := src.position(e.Pos().Offset())
+		return fmt.Sprintf("%s:%d gives it another value", src.name, line)
+	}
+	return ""
 }
 
 func isTop(e ast.Expr) bool {

@@ -165,7 +165,7 @@ func looksLikeCUE(src []byte) bool {
 // A blueprint in YAML, perhaps inside of a List, or one of the resources that go
 // with blueprints. Others have a kind Profile too: the group tells them apart.
 var (
-	legacyKind  = regexp.MustCompile(`(?m)^[\s-]*["']?kind["']?\s*:\s*["']?(Blueprint|ActionSet|Profile)\b`)
+	legacyKind  = regexp.MustCompile(`(?m)(?:^[\s-]*|[{,]\s*)["']?kind["']?\s*:\s*["']?(Blueprint|ActionSet|Profile)\b`)
 	legacyGroup = []byte("cr.kanister.io/")
 )
 

@@ -41,6 +41,7 @@ func TestFolder(t *testing.T) {
 		"a.yaml":                  "kind: Blueprint\n",
 		"b.yml":                   "kind: List\nitems:\n- kind: \"Blueprint\"\n",
 		"deployment.yaml":         "kind: Deployment\n",
+		"flow.yaml":               "{\"apiVersion\":\"v1\",\"kind\":\"Blueprint\"}\n",
 		"notes.txt":               "kind: Blueprint\n",
 		"p/one.cue":               "package p\n" + schemaImport,
 		"p/two.cue":               "package p\n",
@@ -71,7 +72,7 @@ func TestFolder(t *testing.T) {
 		}
 		got = append(got, strings.Join(names, "+"))
 	}
-	want := "a.yaml b.yml deep/er/broken.yaml alone/x.cue alone/y.cue p/one.cue+p/two.cue"
+	want := "a.yaml b.yml deep/er/broken.yaml flow.yaml alone/x.cue alone/y.cue p/one.cue+p/two.cue"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}

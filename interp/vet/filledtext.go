@@ -40,6 +40,8 @@ type filledValue struct {
 	refs  []ref
 	names []string
 	calls []string
+	// open says that it is made of an expression: it can be nothing, or whole commands.
+	open bool
 }
 
 // first is the name of the first of its refs that is of a kind; "" if none is.
@@ -69,6 +71,24 @@ func (t *trial) instead(text string, source int) {
 func (t *trial) fill(v *filledValue) {
 	t.pieces = append(t.pieces, trialPiece{at: t.Len(), source: v.start, fixed: true, value: v})
 	t.WriteString(placeholderWord)
+}
+
+// closed is the text with nothing in the place of the values that are open; ok is false
+// if there are none.
+func (t *trial) closed() (text string, ok bool) {
+	var b strings.Builder
+	for i, p := range t.pieces {
+		end := t.Len()
+		if i+1 < len(t.pieces) {
+			end = t.pieces[i+1].at
+		}
+		if p.value != nil && p.value.open {
+			ok = true
+			continue
+		}
+		b.WriteString(t.String()[p.at:end])
+	}
+	return b.String(), ok
 }
 
 // piece is the one that the offset of the text lies in.

@@ -20,6 +20,7 @@ func checkYAML(u Unit) []Finding {
 		if doc.Kind != "" {
 			known++
 		}
+		c.apiVersion(doc)
 		switch doc.Kind {
 		case compat.KindBlueprint:
 			c.blueprint(doc)
@@ -37,6 +38,17 @@ func checkYAML(u Unit) []Finding {
 		c.notBlueprint(docs)
 	}
 	return c.findings
+}
+
+// apiVersion reports a version of Kanister's resources that Kanister does not have.
+func (c *legacyChecker) apiVersion(doc *compat.Document) {
+	v := doc.Root.Get("apiVersion")
+	given, ok := v.Text()
+	if doc.Kind == "" || !ok || given == "" || given == compat.APIVersion {
+		return
+	}
+	f := Finding{Rule: ruleStructure, Message: fmt.Sprintf("Kanister has no %s of the apiVersion %q", doc.Kind, given)}
+	c.value(v, "apiVersion", f.hint(given, "versions", []string{compat.APIVersion}))
 }
 
 // A legacyChecker collects the findings of one YAML file.

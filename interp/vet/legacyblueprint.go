@@ -21,11 +21,18 @@ func (c *legacyChecker) blueprint(doc *compat.Document) {
 	}
 	// What the reader says about the structure counts where no rule says more.
 	for _, p := range problems {
-		if !c.known(p.Line, p.Column) {
+		if !c.known(p.Line, p.Column) && !b.explained(p) {
 			c.at(p.Line, p.Column, "", Finding{Rule: ruleStructure, Message: p.Msg, Suggestion: p.Hint})
 		}
 	}
 	b.outline(actions).check(c.findings)
+}
+
+// explained tells that the reader misses phases that are there under another name.
+func (b *legacyBlueprint) explained(p *compat.Error) bool {
+	return slices.ContainsFunc(b.bp.Actions, func(a *compat.BlueprintAction) bool {
+		return a.Field.Line == p.Line && a.Field.Column == p.Column && hasMisspelt(a.Unknown, "phases")
+	})
 }
 
 type legacyBlueprint struct {
@@ -220,6 +227,16 @@ func (b *legacyBlueprint) writer(name string) *compat.OutputArtifact {
 // outputArtifacts: then nobody knows what it writes.
 func (b *legacyBlueprint) artifactsMisspelt() bool {
 	return slices.ContainsFunc(b.bp.Actions, func(a *compat.BlueprintAction) bool { return hasMisspelt(a.Unknown, "outputArtifacts") })
+}
+
+// keysMisspelt tells whether an action that writes the artifact has a field there that
+// was meant to be its keyValue or kopiaSnapshot.
+func (b *legacyBlueprint) keysMisspelt(artifact string) bool {
+	return slices.ContainsFunc(b.bp.Actions, func(a *compat.BlueprintAction) bool {
+		return slices.ContainsFunc(a.OutputArtifacts, func(o *compat.OutputArtifact) bool {
+			return o.Name == artifact && (hasMisspelt(o.Unknown, "keyValue") || hasMisspelt(o.Unknown, "kopiaSnapshot"))
+		})
+	})
 }
 
 // unwritten warns of an artifact that no action writes: it can be provided by hand.

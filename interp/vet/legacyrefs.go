@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rescuecue/rescue/compat"
 )
@@ -72,8 +74,10 @@ func (r reference) parameter() bool {
 			typ = typ.Elem()
 		}
 		switch {
-		case step.Computed || slices.Contains(openTypes, typ):
+		case step.Computed:
 			return true
+		case slices.Contains(openTypes, typ):
+			return !r.unexported(typ, at, step.Name)
 		case typ.Kind() == reflect.Struct && !step.Index:
 			field, ok := typ.FieldByName(step.Name)
 			if !ok {
@@ -88,6 +92,16 @@ func (r reference) parameter() bool {
 		}
 		at += "." + step.Name
 	}
+	return true
+}
+
+// unexported reports a field of a Kubernetes object in lower case. Go has none such,
+// although the object's YAML does.
+func (r reference) unexported(typ reflect.Type, at, name string) bool {
+	if first, _ := utf8.DecodeRuneInString(name); !unicode.IsLower(first) {
+		return false
+	}
+	r.complain(unknownParameter(typ, at, name))
 	return true
 }
 
@@ -110,8 +124,12 @@ func unknownParameter(typ reflect.Type, at, name string) Finding {
 // not fill.
 func (r reference) kindOfObject() {
 	kind := r.action.Kind
+	if kind == nil {
+		return
+	}
+	r.namespaceOfNamespace()
 	name := r.ref.Path[0].Name
-	if kind == nil || workloadOf(name) != name || r.ref.Tested {
+	if workloadOf(name) != name || r.ref.Tested {
 		return
 	}
 	own := workloadOf(kind.Str)
@@ -133,7 +151,9 @@ func (r reference) phases() {
 	}
 	i := slices.IndexFunc(r.action.Phases, func(p *compat.BlueprintPhase) bool { return p.Name == name })
 	if i < 0 {
-		r.complain(r.unknownPhase(name))
+		if !r.misspelt("phases") {
+			r.complain(r.unknownPhase(name))
+		}
 		return
 	}
 	phase := r.action.Phases[i]
@@ -265,6 +285,9 @@ func (r reference) artifacts() {
 		if !r.artifactsMisspelt() {
 			r.complain(r.unwritten(name))
 		}
+		return
+	}
+	if r.keysMisspelt(name) {
 		return
 	}
 	part, _ := r.name(2)

@@ -2,6 +2,7 @@ package vet
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -203,8 +204,8 @@ func (m *cueMutator) remove(function schema.Func, name *ast.BasicLit, f *ast.Fie
 		return
 	}
 	sp := nodeSpan(f)
-	if strings.Contains(m.text[sp.start:sp.end], "Text)") {
-		return // A let would be left over.
+	if strings.Contains(m.text[sp.start:sp.end], "Text)") || m.lastUse(sp) {
+		return // A let or an import would be left over.
 	}
 	if rest := m.text[sp.end:]; strings.HasPrefix(rest, ", ") {
 		sp.end += 2
@@ -214,6 +215,19 @@ func (m *cueMutator) remove(function schema.Func, name *ast.BasicLit, f *ast.Fie
 		m.add(mutation{kind: "removed argument", rules: []string{ruleMissingArgument}, start: sp.start, end: sp.end, at: at})
 	}
 }
+
+// lastUse tells whether a part of the file is the only one that uses one of CUE's packages.
+func (m *cueMutator) lastUse(sp span) bool {
+	rest := m.text[:sp.start] + m.text[sp.end:]
+	for _, call := range packageCall.FindAllString(m.text[sp.start:sp.end], -1) {
+		if !strings.Contains(rest, call) {
+			return true
+		}
+	}
+	return false
+}
+
+var packageCall = regexp.MustCompile(`\b(strings|strconv|json|yaml|base64|list|time|math|regexp)\.`)
 
 // selection misspells a step of a path that is known to be right.
 func (m *cueMutator) selection(e ast.Expr, names []string) {

@@ -9,6 +9,8 @@ import (
 // same for both languages. Each rule of that kind is one function of an outline.
 type outline struct {
 	actions []*outlineAction
+	// native says that it is in CUE: Kanister does not run it.
+	native bool
 	// strayArtifacts says that an artifact is read that no action writes: it may be one
 	// of those that nobody reads, misspelt.
 	strayArtifacts bool

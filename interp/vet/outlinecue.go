@@ -12,7 +12,7 @@ import (
 // outline of the blueprint in a field, from the user's source: what CUE makes of it
 // says which phases there are, and the source what stands in them.
 func (c *cueChecker) outline(field string) *outline {
-	o := &outline{}
+	o := &outline{native: true}
 	for _, name := range givenFields(c.lookup(field, "actions")) {
 		a := &cueOutliner{cueChecker: c, path: []string{field, "actions", name}}
 		o.actions = append(o.actions, a.action(name))

@@ -73,24 +73,41 @@ func firstIdent(e ast.Expr) *ast.Ident {
 }
 
 // packageDecls are the declarations of one of the user's packages.
-func (a *cueOutliner) packageDecls(spec *ast.ImportSpec) []ast.Decl {
+func (c *cueChecker) packageDecls(spec *ast.ImportSpec) []ast.Decl {
 	path, err := strconv.Unquote(spec.Path.Value)
 	if err != nil {
 		return nil
 	}
 	path, _, _ = strings.Cut(path, ":")
 	var decls []ast.Decl
-	for _, imp := range a.pkg.inst.Imports {
-		if imported, _, _ := strings.Cut(imp.ImportPath, ":"); imported != path {
+	for _, imp := range c.pkg.imported() {
+		if imported, _, _ := strings.Cut(imp.ImportPath, ":"); !samePackage(imported, path) {
 			continue
 		}
 		for _, f := range imp.Files {
-			if a.pkg.sources[f.Filename] != nil {
+			if c.pkg.sources[f.Filename] != nil {
 				decls = append(decls, f.Decls...)
 			}
 		}
 	}
 	return decls
+}
+
+// samePackage compares a package's path, which may have the module's major version in it,
+// with that of an import, which need not.
+func samePackage(pkg, path string) bool { return pkg == path || unversioned(pkg) == unversioned(path) }
+
+// unversioned is example.com/shop/steps of example.com/shop@v0/steps.
+func unversioned(path string) string {
+	before, rest, found := strings.Cut(path, "@")
+	if !found {
+		return path
+	}
+	_, below, deeper := strings.Cut(rest, "/")
+	if deeper {
+		return before + "/" + below
+	}
+	return before
 }
 
 // reads lists everything that the action reads, in templates that it keeps too.

@@ -158,7 +158,7 @@ func (v cueValues) write(t *trial, e ast.Expr) bool {
 
 // fill adds the place of a value that the run puts in.
 func (v cueValues) fill(t *trial, e ast.Expr) {
-	value := &filledValue{start: e.Pos().Offset(), end: e.End().Offset()}
+	value := &filledValue{start: e.Pos().Offset(), end: e.End().Offset(), open: v.ref(e, v.phase) == nil}
 	value.refs = v.readsIn(e, v.phase)
 	for _, r := range value.refs {
 		value.names = append(value.names, r.String())

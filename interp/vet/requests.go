@@ -150,15 +150,14 @@ func (r request) kindOf(action *legacyAction) {
 		what = "an object of another kind"
 	}
 	for _, reads := range action.reads {
-		kind := reads.Path[0].Name
-		if workloadOf(kind) != kind || kind == own || !reads.always() {
+		if !reads.always() || action.givenBy(own, reads) {
 			continue
 		}
 		r.legacyChecker.value(at, r.path+".object", Finding{
 			Rule: ruleObjectKind,
 			Message: fmt.Sprintf("the action %q reads %s (%s:%d), and this is %s",
 				action.action.Key, reads.TemplateRef, action.src.name, reads.line, what),
-			Expected: kind,
+			Expected: workloadOf(reads.Path[0].Name),
 			Found:    own,
 		})
 		return

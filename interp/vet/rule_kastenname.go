@@ -48,11 +48,12 @@ func meantName(name string) string {
 }
 
 // plainName leaves out what people write differently: case, dashes, where pre and
-// post stand.
+// post stand. What does not call itself a hook is none: pre-backup is as good a name for a
+// policy to give as any.
 func plainName(name string) string {
 	name = strings.NewReplacer("-", "", "_", "", "post", "pos").Replace(strings.ToLower(name))
 	for _, when := range []string{"pre", "pos"} {
-		if rest, ok := strings.CutPrefix(name, when); ok && rest != "" {
+		if rest, ok := strings.CutPrefix(name, when); ok && strings.HasSuffix(rest, "hook") {
 			name = strings.TrimSuffix(rest, "hook") + when + "hook"
 		}
 	}

@@ -39,14 +39,12 @@ func (c *cueChecker) askedForPresence(condition ast.Expr, action []string) {
 
 // askedPresence is the output that an expression compares with _|_, or "".
 func askedPresence(e *ast.BinaryExpr) string {
-	if e.Op != token.NEQ && e.Op != token.EQL {
+	if !asksPresence(e) {
 		return ""
 	}
 	asked := e.X
-	if _, bottom := e.X.(*ast.BottomLit); bottom {
+	if isBottom(asked) {
 		asked = e.Y
-	} else if _, bottom := e.Y.(*ast.BottomLit); !bottom {
-		return ""
 	}
 	names := chain(asked)
 	if len(names) > 0 && names[0] == "phases" {
@@ -56,4 +54,14 @@ func askedPresence(e *ast.BinaryExpr) string {
 		return ""
 	}
 	return strings.Join(names, ".")
+}
+
+// asksPresence tells whether an expression compares something with _|_.
+func asksPresence(e *ast.BinaryExpr) bool {
+	return (e.Op == token.NEQ || e.Op == token.EQL) && (isBottom(e.X) || isBottom(e.Y))
+}
+
+func isBottom(e ast.Expr) bool {
+	_, bottom := e.(*ast.BottomLit)
+	return bottom
 }

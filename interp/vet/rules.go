@@ -82,6 +82,9 @@ const (
 	ruleOutputPresence     = "output-presence"
 	ruleUnreachablePhase   = "unreachable-phase"
 	ruleOpenStruct         = "open-struct"
+	ruleClosedDefinition   = "closed-definition"
+	ruleUnusedImport       = "unused-import"
+	ruleDoubledDollar      = "doubled-dollar"
 	ruleIgnoreReason       = "ignore-reason"
 	ruleUnusedIgnore       = "unused-ignore"
 	ruleUnknownRule        = "unknown-rule"
@@ -94,10 +97,12 @@ func Rules() []Rule {
 		{ruleArgumentAlias, Warning, "An argument is spelt as in Kanister's documentation, which Kanister itself refuses."},
 		{ruleArgumentChoice, Error, "Of some arguments exactly one must be given, and none or several are."},
 		{ruleArgumentType, Error, "An argument has a value of the wrong type or outside its range."},
+		{ruleClosedDefinition, Error, "A definition that phases or actions are made of is closed to what the schema adds."},
 		{ruleConfiguration, Error, "The configuration file has a mistake."},
 		{ruleCopyVolumeData, Info, "BackupData is used where CopyVolumeData is advised."},
 		{ruleDateOfText, Warning, "A template formats text with `date`, which then takes the present time."},
 		{ruleDeprecatedFunction, Info, "A function is called that Kanister advises against."},
+		{ruleDoubledDollar, Warning, "The command of a pod has a $$, of which Kubernetes leaves one $."},
 		{ruleDuplicateKey, Error, "A YAML mapping has the same key twice."},
 		{ruleDuplicatePhase, Error, "Two phases of one action have the same name."},
 		{ruleEscapedQuotes, Error, "A value has backslashes and quotes round it, which are part of the value."},
@@ -163,6 +168,7 @@ func Rules() []Rule {
 		{ruleUnsafeTemplate, Error, "A template reads the environment of the program that renders it, or asks the network."},
 		{ruleUnusedArtifact, Info, "An artifact, or a key of one, is written that no other action reads."},
 		{ruleUnusedIgnore, Warning, "A comment ignores what is not there."},
+		{ruleUnusedImport, Error, "A package is imported and not used."},
 		{ruleUnusedInput, Warning, "An ActionSet gives what its action does not read."},
 		{ruleUnusedOutput, Info, "A script writes an output that nothing reads."},
 		{ruleVolumeInUse, Warning, "A restore writes to a volume while the application runs on it."},

@@ -63,9 +63,23 @@ func newScript(text *filledText, shell string, flags []string) *script {
 	for _, t := range text.forms {
 		form := scriptForm{trial: t}
 		form.file, form.offset, form.problem = parseScript(t.String(), shell)
+		if form.problem != "" && parsesClosed(t, shell) {
+			form.problem = ""
+		}
 		s.forms = append(s.forms, form)
 	}
 	return s
+}
+
+// parsesClosed tells whether only a word in the place of open values keeps a script
+// from being parsed.
+func parsesClosed(t *trial, shell string) bool {
+	text, ok := t.closed()
+	if !ok {
+		return false
+	}
+	_, _, problem := parseScript(text, shell)
+	return problem == ""
 }
 
 // walk visits what each form of the script consists of.

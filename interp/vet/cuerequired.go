@@ -1,0 +1,44 @@
+package vet
+
+import (
+	"fmt"
+
+	"cuelang.org/go/cue"
+)
+
+// requiredFields finds what every blueprint has and this one does not. CUE takes it for a
+// value that is still to come.
+func (c *cueChecker) requiredFields(field string) {
+	c.required([]string{field}, "name", "a blueprint needs a name", "write name: \"…\"")
+	actions := givenFields(c.lookup(field, "actions"))
+	if len(actions) == 0 && !c.somewhere([]string{field, "actions"}) {
+		c.addAt(c.labelNode(field), []string{field}, Finding{
+			Rule:       ruleStructure,
+			Message:    "the blueprint has no actions",
+			Suggestion: "write actions: backup: phases: …",
+		})
+	}
+	for _, action := range actions {
+		a := &cueAction{cueChecker: c, path: []string{field, "actions", action}}
+		a.phases = c.phaseNames(a.path)
+		for _, phase := range a.allPhases() {
+			c.required(phase, "func", fmt.Sprintf("phase %q calls no function", phase[len(phase)-1]), "write func: \"KubeTask\", or another function")
+		}
+	}
+}
+
+// required reports a field that is a text, and that nobody gives.
+func (c *cueChecker) required(at []string, field, message, suggestion string) {
+	v := c.lookup(sub(at, field)...)
+	if v.IncompleteKind() != cue.StringKind || v.IsConcrete() || c.somewhere(sub(at, field)) || !c.somewhere(at) || c.blanked(at) {
+		return
+	}
+	c.addAt(c.labelNode(at...), at, Finding{Rule: ruleStructure, Message: message, Suggestion: suggestion})
+}
+
+// somewhere tells whether the user writes something at a path, in this package or in one
+// of those that it imports.
+func (c *cueChecker) somewhere(path []string) bool {
+	o := &cueOutliner{cueChecker: c, path: path}
+	return len(o.find(path)) > 0
+}
