@@ -31,6 +31,14 @@ type expression struct {
 	wide      bool
 	table     *table
 	fromTable []Ref
+	// constant says that it reads nothing and is known already.
+	constant bool
+	// tree is set if the expression is bound there, and also are outputs that it reads
+	// and that the expression does not name.
+	tree *tree
+	also []Ref
+	// fallback is the tree for what turns out to be wrong when it is bound.
+	fallback *tree
 }
 
 type hole struct {
@@ -41,17 +49,36 @@ type hole struct {
 	wrap       bool // with a struct whose #x is the value: CUE reads it as NAME.#x
 }
 
-// export makes an expression of v.
-func (m *markers) export(v cue.Value) (*expression, error) {
-	src, err := source(v)
+// export makes an expression of v. What CUE cannot write as one is bound in the tree.
+func (m *markers) export(v cue.Value, t *tree) (*expression, error) {
+	e := &expression{value: v, fallback: t}
+	file, err := e.write()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", place(userPos(v)), v.Path(), err)
+		e.tree = t
+		// That it is incomplete is what is expected here.
+		e.alsoReads(allCauses(v.Validate(cue.Concrete(true), cue.Final()), m.places))
+		return e, nil
+	}
+	if err := e.findHoles(file, m); err != nil {
+		return nil, err
+	}
+	e.constant = len(e.reads()) == 0 && !e.wide && v.Validate(cue.Concrete(true), cue.Final()) == nil
+	return e, nil
+}
+
+// write writes the source of the expression, and parses it again.
+func (e *expression) write() (*ast.File, error) {
+	src, err := source(e.value)
+	if err != nil {
+		return nil, err
 	}
 	file, err := parser.ParseFile("expression", src, parser.ParseComments)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", v.Path(), err)
-	}
-	e := &expression{src: string(src), value: v}
+	e.src = string(src)
+	return file, err
+}
+
+// findHoles finds what the expression reads of what is not known yet.
+func (e *expression) findHoles(file *ast.File, m *markers) error {
 	whole := cue.MakePath(append(m.action.Selectors(), cue.Str("phases"))...).String()
 	phases := ""
 	for _, let := range lets(file) {
@@ -70,9 +97,9 @@ func (m *markers) export(v cue.Value) (*expression, error) {
 		}
 	}
 	if e.wide = e.dropUnread(file)[phases]; e.wide {
-		err = e.probe(m)
+		return e.probe(m)
 	}
-	return e, err
+	return nil
 }
 
 // text is what to put into the hole for a value.
@@ -84,7 +111,7 @@ func (h hole) text(value []byte) []byte {
 }
 
 // errNoSyntax says that CUE cannot write a value as an expression of its own.
-var errNoSyntax = errors.New(`it reads a struct whose name is no identifier, such as "a-b", which CUE cannot write as an expression of its own; give it a plain name`)
+var errNoSyntax = errors.New("it has no syntax of its own")
 
 // source writes the expression of a value. CUE panics where it would have to name
 // something after a field whose name is no identifier.
@@ -236,7 +263,18 @@ func (e *expression) reads() []Ref {
 			refs = append(refs, h.ref)
 		}
 	}
-	return append(refs, e.fromTable...)
+	return slices.Concat(refs, e.fromTable, e.also)
+}
+
+// alsoReads adds what the expression reads beside what it names.
+func (e *expression) alsoReads(refs []Ref) {
+	known := e.reads()
+	for _, ref := range refs {
+		if !slices.Contains(known, ref) {
+			e.also = append(e.also, ref)
+			known = append(known, ref)
+		}
+	}
 }
 
 // Lookup gives the value of a Ref, and false when it does not exist. An error
@@ -246,6 +284,12 @@ type Lookup func(Ref) (any, bool, error)
 // bind evaluates the expression with the values that lookup gives. The result is
 // concrete, or the error names what is missing and where it is read.
 func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
+	switch {
+	case e.constant:
+		return e.value, nil
+	case e.tree != nil:
+		return e.tree.bind(e, lookup)
+	}
 	src, missing, err := e.filled(lookup)
 	if err != nil {
 		return cue.Value{}, err
@@ -254,6 +298,10 @@ func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
 	if err != nil {
 		if missing != nil {
 			return cue.Value{}, missing
+		}
+		// CUE may have written it wrongly.
+		if v, wrong := e.fallback.bind(e, lookup); wrong == nil {
+			return v, nil
 		}
 		return cue.Value{}, e.explain(err)
 	}
@@ -315,9 +363,14 @@ func (e *expression) explain(err error) error {
 	for _, one := range cueerrors.Errors(err) {
 		// The whole text, because the first message of a chain says little.
 		msg := one.Error()
-		v := e.at(one.Path())
+		steps := one.Path()
+		if e.tree != nil {
+			msg = strings.TrimPrefix(msg, e.value.Path().String()+".")
+			steps = steps[min(len(steps), len(e.value.Path().Selectors())):]
+		}
+		v := e.at(steps)
 		if _, path := v.ReferencePath(); strings.Contains(msg, "incomplete value") && len(path.Selectors()) > 0 {
-			msg = fmt.Sprintf("%s: nothing was given for %s", strings.Join(one.Path(), "."), path)
+			msg = fmt.Sprintf("%s: nothing was given for %s", strings.Join(steps, "."), path)
 		}
 		if pos := position(v); pos.IsValid() {
 			msg = fmt.Sprintf("%s: %s", place(pos), msg)

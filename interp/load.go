@@ -43,6 +43,8 @@ type Blueprint struct {
 	ctx  *cue.Context
 	root cue.Value
 	path cue.Path
+	// reuses says whether it has places that count more than once: see Plan.verify.
+	reuses bool
 	// again reads the package once more; nil where there is no need for runnable.
 	again func() (*build.Instance, error)
 }
@@ -211,7 +213,7 @@ func fromInstance(ctx *cue.Context, inst *build.Instance, file, field string) (*
 		return nil, located(err)
 	}
 	root := ctx.BuildInstance(inst)
-	b := &Blueprint{File: file, ctx: ctx, root: root}
+	b := &Blueprint{File: file, ctx: ctx, root: root, reuses: reuses(inst)}
 	fields, err := BlueprintFields(root)
 	if err != nil {
 		return nil, err

@@ -103,19 +103,27 @@ func (m *markers) add(ref Ref, kind cue.Kind, at []cue.Selector, below ...cue.Se
 // value has all markers at their places. Hidden fields belong to a package, so
 // the markers of each package make a value of their own.
 func (m *markers) value() (cue.Value, error) {
-	all := m.ctx.CompileString("{}")
-	m.places = map[filledLine]Ref{}
+	all, places, err := m.fill(func(mk marker) string { return unresolved(mk.name, mk.kind) }, m.mentions)
+	m.places = places
+	return all, err
+}
+
+// fill has the given text at the place of each marker, and says which line that is. more
+// writes what else there is to fill in.
+func (m *markers) fill(text func(marker) string, more func([]marker) string) (all cue.Value, places map[filledLine]Ref, err error) {
+	all = m.ctx.CompileString("{}")
+	places = map[filledLine]Ref{}
 	for pkg, list := range m.byPackage() {
 		var b strings.Builder
 		for i, mk := range list {
-			fmt.Fprintf(&b, "%s: _\nfill: %s: %s\n", mk.name, labels(mk.at), unresolved(mk.name, mk.kind))
-			m.places[filledLine{pkg, 2*i + 2}] = mk.ref
+			fmt.Fprintf(&b, "%s: _\nfill: %s: %s\n", mk.name, labels(mk.at), text(mk))
+			places[filledLine{pkg, 2*i + 2}] = mk.ref
 		}
-		b.WriteString(m.mentions(list))
+		b.WriteString(more(list))
 		v := m.ctx.CompileString(b.String(), cue.ImportPath(pkg), cue.Filename(filledIn+pkg))
 		all = all.Unify(v.LookupPath(cue.ParsePath("fill")))
 	}
-	return all, all.Err()
+	return all, places, all.Err()
 }
 
 // filledIn begins the file names of what is filled into the author's blueprint.

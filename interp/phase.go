@@ -16,7 +16,7 @@ import (
 
 // readPhases makes the plan's phases of the marked action.
 func (p *Plan) readPhases(action cue.Value) error {
-	values, err := phaseValues(action)
+	values, err := p.phaseValues(action)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (p *Plan) readPhases(action cue.Value) error {
 		}
 	}
 	if a := action.LookupPath(cue.ParsePath("outputArtifacts")); a.Exists() {
-		p.artifacts, err = p.markers.export(a)
+		p.artifacts, err = p.markers.export(a, p.tree)
 	}
 	p.holdBack()
 	return err
@@ -87,11 +87,11 @@ func (p *Plan) readPhase(v namedValue) (*Phase, error) {
 		}
 		ph.named = slices.Clone(ph.After)
 	}
-	if ph.args, err = p.markers.export(v.value.LookupPath(cue.ParsePath("args"))); err != nil {
+	if ph.args, err = p.markers.export(v.value.LookupPath(cue.ParsePath("args")), p.tree); err != nil {
 		return nil, err
 	}
 	if o := v.value.LookupPath(cue.ParsePath("objects")); o.Exists() {
-		ph.objects, err = p.markers.export(o)
+		ph.objects, err = p.markers.export(o, p.tree)
 	}
 	return ph, err
 }

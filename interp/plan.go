@@ -36,6 +36,12 @@ type Plan struct {
 	// file of the blueprint, and its root with the inputs filled in.
 	file   string
 	filled cue.Value
+	tree   *tree
+	// written are the places of phases: to find one costs more than anything else that is
+	// asked of a phase.
+	written map[string]token.Pos
+	// reuses says whether the blueprint has places that count more than once: see verify.
+	reuses bool
 }
 
 // A Phase of a plan.
@@ -87,7 +93,7 @@ func (b *Blueprint) Plan(action string, params *compat.Params) (*Plan, error) {
 	if root, err = fillInput(root, v, params); err != nil {
 		return nil, err
 	}
-	p := &Plan{Blueprint: b.Name(), Action: action, file: b.File, filled: root, markers: &markers{ctx: b.ctx, action: v.Path()}}
+	p := &Plan{Blueprint: b.Name(), Action: action, file: b.File, filled: root, reuses: b.reuses, markers: &markers{ctx: b.ctx, action: v.Path()}}
 	if p.Kind, err = p.actionOf(root).LookupPath(cue.ParsePath("kind")).String(); err != nil {
 		return nil, err
 	}
@@ -113,8 +119,12 @@ func (p *Plan) read() error {
 		return located(err)
 	}
 	p.markers.marked, p.markers.outputs = action, p.outputs
+	p.tree = &tree{markers: p.markers, root: p.filled}
 	p.findOpen(action)
 	if err := p.readPhases(action); err != nil {
+		return fmt.Errorf("%s: action %s: %w", p.file, p.Action, err)
+	}
+	if err := p.verify(); err != nil {
 		return fmt.Errorf("%s: action %s: %w", p.file, p.Action, err)
 	}
 	return p.order()
@@ -206,7 +216,7 @@ func keepKnownArtifacts(input cue.Value, in map[string]any) {
 // run, to be filled into the action in one go.
 func (p *Plan) mark(action cue.Value) (cue.Value, error) {
 	p.markTemplates(action, "", nil)
-	phases, err := phaseValues(action)
+	phases, err := p.phaseValues(action)
 	if err != nil {
 		return cue.Value{}, err
 	}
@@ -297,16 +307,37 @@ type namedValue struct {
 	pos   token.Pos
 }
 
-// phaseValues lists the phases in the order written. CUE's own order puts fields
-// of comprehensions first, so the position in the source decides.
+// phaseValues lists the phases of the plan's action in the order written. The places are
+// those of its first evaluation.
+func (p *Plan) phaseValues(action cue.Value) ([]namedValue, error) {
+	if p.written == nil {
+		p.written = map[string]token.Pos{}
+	}
+	return listPhases(action, func(name string, v cue.Value) token.Pos {
+		if pos, ok := p.written[name]; ok {
+			return pos
+		}
+		p.written[name] = userPos(v)
+		return p.written[name]
+	})
+}
+
+// phaseValues lists the phases in the order written.
 func phaseValues(action cue.Value) ([]namedValue, error) {
+	return listPhases(action, func(_ string, v cue.Value) token.Pos { return userPos(v) })
+}
+
+// listPhases lists the phases in the order written. CUE's own order puts fields of
+// comprehensions first, so the position in the source decides.
+func listPhases(action cue.Value, written func(string, cue.Value) token.Pos) ([]namedValue, error) {
 	it, err := action.LookupPath(cue.ParsePath("phases")).Fields()
 	if err != nil {
 		return nil, err
 	}
 	var phases []namedValue
 	for it.Next() {
-		phases = append(phases, namedValue{it.Selector().Unquoted(), it.Value(), userPos(it.Value())})
+		name := it.Selector().Unquoted()
+		phases = append(phases, namedValue{name, it.Value(), written(name, it.Value())})
 	}
 	for _, p := range phases[min(1, len(phases)):] {
 		if p.pos.Filename() != phases[0].pos.Filename() {

@@ -205,16 +205,11 @@ func (v *previewer) phase(ph *Phase) Preview {
 // must not hide the others.
 func (v *previewer) fields(e *expression, at string, unknown *[]Unknown) map[string]any {
 	out := map[string]any{}
-	src, _, err := e.filled(v.state.lookup)
-	if err != nil {
-		// A template that does not render without what is not known yet.
-		src, _, err = e.filled(v.orTemplate)
-	}
+	value, err := v.evaluated(e)
 	if err != nil {
 		*unknown = append(*unknown, Unknown{At: strings.TrimSuffix(at, "."), From: v.sources(e), vague: true})
 		return out
 	}
-	value, _ := e.evaluate(v.plan.markers.ctx, src, v.state.lookup)
 	each(value, func(name string, field cue.Value) {
 		out[name] = v.value(field, at+name, e, unknown)
 	})
@@ -224,6 +219,27 @@ func (v *previewer) fields(e *expression, at string, unknown *[]Unknown) map[str
 		}
 	})
 	return out
+}
+
+// evaluated is the expression as far as it can be evaluated.
+func (v *previewer) evaluated(e *expression) (cue.Value, error) {
+	switch {
+	case e.constant:
+		return e.value, nil
+	case e.tree != nil:
+		value, _ := e.tree.bind(e, v.orTemplate) // what is missing is shown as such
+		return value, nil
+	}
+	src, _, err := e.filled(v.state.lookup)
+	if err != nil {
+		// A template that does not render without what is not known yet.
+		src, _, err = e.filled(v.orTemplate)
+	}
+	if err != nil {
+		return cue.Value{}, err
+	}
+	value, _ := e.evaluate(v.plan.markers.ctx, src, v.state.lookup)
+	return value, nil
 }
 
 // orTemplate leaves a template as it is if it does not render.
