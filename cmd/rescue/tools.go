@@ -17,6 +17,7 @@ func moverCommand(streams cli.Streams) *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			saveMemory()
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			return status(agent.Main(ctx, args, streams.Stdin, streams.Stdout, streams.Stderr))
@@ -32,6 +33,7 @@ func kandoCommand(streams cli.Streams) *cobra.Command {
 		Short:              "Kanister's tool for a blueprint's scripts: output, location, chronicle",
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			saveMemory()
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			return status(kando.Main(ctx, args, streams.Stdin, streams.Stdout, streams.Stderr))

@@ -73,6 +73,24 @@ func TestFilesThatChangeDuringTheBackup(t *testing.T) {
 			t.Errorf("result %+v, want one file, and a vanished", res)
 		}
 	})
+	for name, now := range map[string]string{"grown": "a, and more", "emptied": ""} {
+		t.Run(name, func(t *testing.T) {
+			res, err := backupOfChanging(t, r, func(path string) error { return os.WriteFile(path, []byte(now), 0o600) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := int64(len(now) + len("b")); res.RootSize != want || res.FileCount != 2 {
+				t.Errorf("result %+v, want two files of %d bytes", res, want)
+			}
+			back, err := r.Restore(ctx, RestoreRequest{Selector: Selector{ID: res.SnapshotID}, Target: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := os.ReadFile(filepath.Join(back.Path, "a")); string(text) != now || err != nil {
+				t.Errorf("restored %q, %v", text, err)
+			}
+		})
+	}
 }
 
 func backupOfChanging(t *testing.T, r *kopiaRepository, change func(path string) error) (BackupResult, error) {

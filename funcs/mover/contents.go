@@ -18,10 +18,11 @@ import (
 // A large file is stored as many chunks of some MiB. kopia fetches one after the other,
 // which leaves the network idle most of the time.
 const (
-	// chunksOfFile is how many chunks of one file are fetched at once.
-	chunksOfFile = 8
+	// chunksOfFile is how many chunks of one file are fetched at once. To decrypt one
+	// takes kopia 8 MiB beside the chunk itself, however small it is.
+	chunksOfFile = 4
 	// chunksAtOnce is how many are in memory for all files together.
-	chunksAtOnce = 12
+	chunksAtOnce = 8
 	// copyBuffer is the size of one read from the repository.
 	copyBuffer = 256 << 10
 )

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/kopia/kopia/repo"
@@ -45,7 +46,9 @@ func create(ctx context.Context, loc Location) error {
 	}
 	opt, err := deriveOptions(loc)
 	if err == nil {
+		collectDerivation()
 		err = repo.Initialize(ctx, st, opt, loc.Password)
+		collectDerivation()
 	}
 	if err != nil {
 		err = awaitOther(ctx, st, err)
@@ -81,6 +84,11 @@ func deriveOptions(loc Location) (*repo.NewRepositoryOptions, error) {
 	opt.BlockFormat.HMACSecret = key[size:]
 	return opt, nil
 }
+
+// collectDerivation frees what the derivation of a key has left, which is 64 MiB. Until
+// the heap has doubled they would lie there, beside those of the next derivation, and be
+// most of the memory that a backup needs.
+func collectDerivation() { runtime.GC() }
 
 // awaitOther is for the loser of a race: it waits until the winner's repository
 // is there, and returns the loser's error if none appears.

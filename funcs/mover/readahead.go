@@ -10,7 +10,7 @@ import (
 // chunksOfStream is how many chunks of a stream are fetched or waiting to be read at
 // once. Each is some MiB, twice while it comes in from a server; the pods that read
 // streams often have little memory.
-const chunksOfStream = 4
+const chunksOfStream = 3
 
 // chunkReader reads the chunks of an object in their order, and fetches some ahead.
 type chunkReader struct {

@@ -14,7 +14,12 @@ func lateGC() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	before := debug.SetGCPercent(800)
+	const late = 800
+	before := debug.SetGCPercent(late)
 	first := new([16]byte)
-	runtime.AddCleanup(first, func(percent int) { debug.SetGCPercent(percent) }, before)
+	runtime.AddCleanup(first, func(percent int) {
+		if now := debug.SetGCPercent(percent); now != late {
+			debug.SetGCPercent(now) // a command has set its own meanwhile
+		}
+	}, before)
 }
