@@ -76,6 +76,10 @@ func (e *Env) moveData(ctx context.Context, at container, req agent.Request) (ag
 		e.Log.Info("done by another program than rescue: see the section on programs in docs/moving-data.md for what it leaves out",
 			"program", res.By, "operation", string(req.Op), "pod", at.pod)
 	}
+	if answer := (*mover.Error)(nil); err != nil && ctx.Err() == nil && !errors.As(err, &answer) {
+		// It did not come to tell what was wrong.
+		err = fmt.Errorf("%w\n%s", err, e.stateOf(ctx, ExecOptions{Namespace: at.namespace, Pod: at.pod, Container: at.name}))
+	}
 	return res, err
 }
 

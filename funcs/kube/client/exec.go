@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -48,8 +50,34 @@ func NewExecutor(config *rest.Config, client kubernetes.Interface) *Executor {
 	return &Executor{config: config, client: client}
 }
 
-// Exec implements funcs.PodExecutor.
+// Exec implements funcs.PodExecutor. A command that cannot have begun, because the API
+// server refuses connections, begins when the server is back.
 func (e *Executor) Exec(ctx context.Context, opts funcs.ExecOptions) error {
+	for attempt := 1; ; attempt++ {
+		err := e.once(ctx, opts)
+		if attempt == maxDials || !neverConnected(err) || !e.awaitServer(ctx) {
+			return err
+		}
+	}
+}
+
+// maxDials bounds the attempts to connect to a server that answers other requests.
+const maxDials = 5
+
+func neverConnected(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// awaitServer asks the API server for something that it tells everybody, with the
+// patience of all requests, and reports whether it has answered.
+func (e *Executor) awaitServer(ctx context.Context) bool {
+	err := e.client.CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	status := apierrors.APIStatus(nil)
+	return err == nil || errors.As(err, &status)
+}
+
+func (e *Executor) once(ctx context.Context, opts funcs.ExecOptions) error {
 	t := newTrailer(opts.Command)
 	stream, err := e.connect(opts, t.command(opts.Command))
 	if err != nil {
@@ -93,13 +121,22 @@ func outcome(err error, out *trailerFilter, tail *kube.Tail) error {
 		return &funcs.ExitError{Code: code, Stderr: strings.Join(tail.Lines(), "\n")}
 	case ended:
 		return nil
-	case err != nil:
+	case err != nil && !strings.HasPrefix(err.Error(), streamBroke):
 		return fmt.Errorf("exec: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w: it may still run (%w)", lostSight(out), err)
 	case out.expected:
-		return fmt.Errorf("the connection to the container ended before the command did: "+
-			"%d bytes of its output arrived, and whether it succeeded is not known", out.passed)
+		return lostSight(out)
 	}
 	return nil
+}
+
+// streamBroke is what client-go says when the connection to a command breaks.
+const streamBroke = "error reading from error stream"
+
+func lostSight(out *trailerFilter) error {
+	return fmt.Errorf("the connection to the container ended before the command did: "+
+		"%d bytes of its output arrived, and whether it succeeded is not known", out.passed)
 }
 
 // exitCode finds the status in the transport's error.

@@ -184,12 +184,13 @@ func (f *logFollow) copy(stream io.ReadCloser, to io.Writer) error {
 	return errors.Join(err, stream.Close())
 }
 
-// fatal tells errors that another attempt would not change.
+// fatal tells errors that another attempt would not change. That there is no log is none:
+// a kubelet that has just started does not know its pods yet, and whether the pod is gone
+// the API server knows.
 func fatal(err error) bool {
 	var out *outError
 	var gap *gapError
-	return errors.As(err, &out) || errors.As(err, &gap) || apierrors.IsForbidden(err) ||
-		apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err)
+	return errors.As(err, &out) || errors.As(err, &gap) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -145,6 +145,7 @@ func TestOutcome(t *testing.T) {
 		"failure that the transport forgot": {nil, done(3), "command ended with status 3"},
 		"connection lost after the end":     {reset, done(0), ""},
 		"connection lost before the end":    {reset, cut(true, 0), "exec: connection reset"},
+		"connection breaks":                 {errors.New(streamBroke + ": EOF"), cut(true, 9), "9 bytes of its output arrived, and whether it succeeded is not known: it may still run"},
 		"success, but the end is missing":   {nil, cut(true, 9), "9 bytes of its output arrived"},
 		"killed with its container":         {exit3, cut(true, 0), "status 3"},
 		"no shell, success":                 {nil, cut(false, 0), ""},
