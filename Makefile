@@ -104,13 +104,14 @@ dist/azurite: e2e/emulators/package.json
 	npm install --prefix dist/azurite.new --no-audit --no-fund --no-package-lock --ignore-scripts --omit=optional --loglevel=error
 	mv dist/azurite.new dist/azurite
 
-# How many rounds a campaign has. Two rounds are about four runs.
-CHAOS_ROUNDS         ?= 600
+# How many rounds a campaign has. A round is about three runs. With RESCUE_CORPUS, a folder
+# of published blueprints, the local campaign takes some of those, too.
+CHAOS_ROUNDS         ?= 400
 CHAOS_CLUSTER_ROUNDS ?= 100
 
 chaos: build ## kill runs at random moments, here and on the cluster of $$KUBECONFIG
 	RESCUE_CHAOS_PROGRAM=$(abspath $(BIN)/rescue) RESCUE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) \
-		$(GO) test -count=1 -timeout 4h -run TestLocal -v ./e2e/chaos
+		$(GO) test -count=1 -timeout 4h -parallel 4 -run TestLocal -v ./e2e/chaos
 	@[ -n "$(KUBECONFIG)" ] || echo "no cluster (KUBECONFIG): its part of the campaign is left out"
 	[ -z "$(KUBECONFIG)" ] || RESCUE_CHAOS_PROGRAM=$(abspath $(BIN)/rescue) RESCUE_CHAOS_CLUSTER_ROUNDS=$(CHAOS_CLUSTER_ROUNDS) \
 		$(GO) test -tags e2e -count=1 -timeout 4h -parallel 4 -run TestCluster -v ./e2e/chaos
@@ -123,7 +124,7 @@ e2e: ## run the end-to-end tests against the cluster of $$KUBECONFIG
 bench: ## the figures of docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./bench
 	$(GO) test -run '^$$' -bench Bind -benchtime 5x ./interp
-	$(GO) test -run '^$$' -bench . -benchtime 10x ./schema ./compat ./interp/vet
+	$(GO) test -run '^$$' -bench . -benchtime 10x ./schema ./compat ./interp/vet ./cmd/internal/lsp
 
 clean:
 	rm -rf $(BIN) dist

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/rescuecue/rescue/funcs/aws/awsaccess"
 )
 
@@ -17,9 +19,30 @@ type awsArgs struct {
 
 // openAWS finds the credentials and the region of a phase.
 func (e *Env) openAWS(ctx context.Context, a awsArgs) (*awsaccess.Account, error) {
-	return awsaccess.Open(ctx, e.AWS, e.Params, awsaccess.Wanted{
+	account, err := awsaccess.Open(ctx, e.AWS, e.Params, awsaccess.Wanted{
 		Source: a.CredentialsSource, Secret: a.CredentialsSecret, Region: a.Region, Session: e.Labels[RunLabel],
 	})
+	if err != nil {
+		return nil, err
+	}
+	account.Config.Credentials = tainted{account.Config.Credentials, e}
+	return account, nil
+}
+
+// tainted makes credentials known as secrets whenever they are fetched: those of a role, or
+// of the machine, come from nowhere that the run has read, and change while it runs.
+type tainted struct {
+	aws.CredentialsProvider
+	env *Env
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (t tainted) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := t.CredentialsProvider.Retrieve(ctx)
+	for _, secret := range []string{c.AccessKeyID, c.SecretAccessKey, c.SessionToken} {
+		t.env.taint(secret)
+	}
+	return c, err
 }
 
 // TemporaryTag marks what a function makes in AWS for its own time only. Together with

@@ -58,6 +58,9 @@ type Env struct {
 	AWS awsaccess.Options
 	// Notes are for facts that the cluster does not keep. It may be nil.
 	Notes Notes
+	// Attempt counts the attempts of the phase in this process, from 1; 0 where nobody
+	// counts. What need be said once only is said in the first.
+	Attempt int
 	// Labels go onto all that the function creates, so that what a dead process
 	// left behind can be found. RunLabel and PhaseLabel are among them when the
 	// function is a phase of a run.

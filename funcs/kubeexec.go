@@ -39,9 +39,9 @@ func kubeExec(ctx context.Context, env *Env, a kubeExecArgs) (Output, error) {
 }
 
 // warnOfSecret says that a command has a secret in it. A pod that exists cannot be given
-// one by reference.
+// one by reference. It is said once for all attempts of the phase.
 func (e *Env) warnOfSecret(ctx context.Context, command []string) {
-	if e.Secrets == nil || !slices.ContainsFunc(command, func(arg string) bool { return len(e.Secrets.Find(arg)) > 0 }) {
+	if e.Attempt > 1 || e.Secrets == nil || !slices.ContainsFunc(command, func(arg string) bool { return len(e.Secrets.Find(arg)) > 0 }) {
 		return
 	}
 	e.Log.WarnContext(ctx, "a secret stands in the command: the request to run it goes through the API server, whose audit log may keep it; "+

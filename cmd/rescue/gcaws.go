@@ -14,7 +14,7 @@ import (
 func (g *collection) awsFinders(ctx context.Context) ([]finder, error) {
 	params := &compat.Params{}
 	if g.profile != "" {
-		p, err := profileOf(ctx, g.place.env, g.profile)
+		p, err := profileOf(ctx, g.place.env, g.profile, nil)
 		if err != nil {
 			return nil, cannot(err)
 		}

@@ -15,6 +15,7 @@ import (
 func main() {
 	local.ContainerMain()
 	if filepath.Base(os.Args[0]) == "kando" {
+		saveMemory()
 		ctx, stop := interruptible(context.Background())
 		code := kando.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
@@ -26,5 +27,6 @@ func main() {
 	root.AddCommand(gcCommand(streams), rbacCommand(streams))
 	root.AddCommand(resumeCommand(streams), runsCommand(streams))
 	root.AddCommand(planCommand(streams))
+	completeFlags(root)
 	os.Exit(cli.Execute(root, streams, os.Args[1:]))
 }

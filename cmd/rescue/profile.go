@@ -16,10 +16,42 @@ import (
 
 var profiles = schema.GroupVersionResource{Group: "cr.kanister.io", Version: "v1alpha1", Resource: "profiles"}
 
-// profileOf reads the profile that text names: a file, or one in the cluster.
-func profileOf(ctx context.Context, env *funcs.Env, text string) (*compat.Profile, error) {
+// profileAt says where the profile of an action is: as --profile does, or in the file of
+// the ActionSet. It is empty if it can only be in the cluster.
+func (c *call) profileAt(spec compat.ActionSpec) string {
+	if c.profile != "" || spec.Profile == nil || c.actionSet == "" {
+		return c.profile
+	}
+	src, err := os.ReadFile(c.actionSet)
+	if err != nil {
+		return ""
+	}
+	// The file has been read without an error before.
+	docs, _ := compat.Parse(c.actionSet, src)
+	if chosenProfile(docs, spec.Profile) == nil {
+		return ""
+	}
+	return c.actionSet
+}
+
+// chosenProfile is the Profile that the reference names, nil if there is none.
+func chosenProfile(docs []*compat.Document, ref *compat.ObjectReference) *compat.Document {
+	for _, doc := range docs {
+		meta := doc.Root.Get("metadata")
+		name, _ := meta.Get("name").Text()
+		namespace, _ := meta.Get("namespace").Text()
+		if doc.Kind == compat.KindProfile && name == ref.Name && (namespace == "" || ref.Namespace == "" || namespace == ref.Namespace) {
+			return doc
+		}
+	}
+	return nil
+}
+
+// profileOf reads the profile that text names: a file, or one in the cluster. Of several
+// in a file it is the one that the reference names, which may be nil.
+func profileOf(ctx context.Context, env *funcs.Env, text string, ref *compat.ObjectReference) (*compat.Profile, error) {
 	if info, err := os.Stat(text); err == nil && !info.IsDir() {
-		return profileOfFile(ctx, text, secretGetter(env))
+		return profileOfFile(ctx, text, ref, secretGetter(env))
 	}
 	namespace, name, ok := strings.Cut(text, "/")
 	if !ok {
@@ -55,7 +87,7 @@ func secretGetter(env *funcs.Env) compat.SecretGetter {
 
 // profileOfFile reads a Profile, and the Secrets beside it, from a file. Secrets
 // that are not in the file are read from the cluster.
-func profileOfFile(ctx context.Context, path string, fromCluster compat.SecretGetter) (*compat.Profile, error) {
+func profileOfFile(ctx context.Context, path string, ref *compat.ObjectReference, fromCluster compat.SecretGetter) (*compat.Profile, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -64,26 +96,17 @@ func profileOfFile(ctx context.Context, path string, fromCluster compat.SecretGe
 	if err != nil {
 		return nil, err
 	}
-	var resource *compat.ProfileResource
-	secrets := map[string]*compat.Secret{}
-	for _, doc := range docs {
-		if doc.Kind == compat.KindProfile {
-			if resource != nil {
-				return nil, fmt.Errorf("%s: more than one Profile", path)
-			}
-			if resource, err = compat.ReadProfile(doc); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if s, err := compat.ReadSecret(doc); err != nil {
-			return nil, err
-		} else if s != nil {
-			secrets[s.Namespace+"/"+s.Name] = s
-		}
+	doc, err := theProfile(path, docs, ref)
+	if err != nil {
+		return nil, err
 	}
-	if resource == nil {
-		return nil, fmt.Errorf("%s: no Profile in this file", path)
+	resource, err := compat.ReadProfile(doc)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := secretsIn(docs)
+	if err != nil {
+		return nil, err
 	}
 	return compat.ResolveProfile(ctx, resource, func(ctx context.Context, namespace, name string) (*compat.Secret, error) {
 		if s := secrets[namespace+"/"+name]; s != nil {
@@ -91,4 +114,42 @@ func profileOfFile(ctx context.Context, path string, fromCluster compat.SecretGe
 		}
 		return fromCluster(ctx, namespace, name)
 	})
+}
+
+// theProfile is the only Profile of a file, or the one that the reference names.
+func theProfile(path string, docs []*compat.Document, ref *compat.ObjectReference) (*compat.Document, error) {
+	if ref != nil {
+		if doc := chosenProfile(docs, ref); doc != nil {
+			return doc, nil
+		}
+	}
+	var found *compat.Document
+	for _, doc := range docs {
+		if doc.Kind != compat.KindProfile {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("%s: more than one Profile", path)
+		}
+		found = doc
+	}
+	if found == nil {
+		return nil, fmt.Errorf("%s: no Profile in this file", path)
+	}
+	return found, nil
+}
+
+// secretsIn reads the Secrets among the documents, by NAMESPACE/NAME.
+func secretsIn(docs []*compat.Document) (map[string]*compat.Secret, error) {
+	secrets := map[string]*compat.Secret{}
+	for _, doc := range docs {
+		s, err := compat.ReadSecret(doc)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			secrets[s.Namespace+"/"+s.Name] = s
+		}
+	}
+	return secrets, nil
 }

@@ -30,8 +30,9 @@ in, and those that the blueprint names. Phases under a condition count as if it 
 What only a run can know is said on standard error, and in the head of the output.`,
 		Example: `  rescue rbac blueprint.cue --namespace shop --work-namespace backup --service-account backup/rescue | kubectl apply -f -
   rescue rbac blueprint.yaml --action restore --profile backup/s3 -o json`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return f.run(streams, args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cli.BlueprintFiles,
+		RunE:              func(_ *cobra.Command, args []string) error { return f.run(streams, args[0]) },
 	}
 	f.register(cmd.Flags())
 	return cmd

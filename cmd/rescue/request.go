@@ -205,7 +205,7 @@ type limits struct {
 // secrets, even where a Secret holds the same word, and a later process needs them.
 func (c *call) askedFor(req *request, t *task) func(mask func(string) string) (json.RawMessage, error) {
 	a := asked{
-		ActionSet: absolute(req.source), BlueprintFile: t.found, Profile: absolute(c.profile),
+		ActionSet: absolute(req.source), BlueprintFile: t.found, Profile: absolute(c.profileAt(t.spec)),
 		RepositoryServer: c.server, Session: c.sessionFlags.absolute(), Action: t.spec,
 		Limits: limits{Parallel: c.parallel, Timeout: c.timeout, AllowUnsafe: c.unsafe, Pods: c.patience},
 	}

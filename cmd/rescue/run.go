@@ -132,11 +132,11 @@ func (c *call) run(ctx context.Context, args []string) error {
 		return err
 	}
 	tasks, err := c.tasks(ctx, req)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.prepare(ctx, tasks)
 	}
-	if err := c.prepare(ctx, tasks); err != nil {
-		return err
+	if err != nil {
+		return c.refuseSet(req, tasks, err)
 	}
 	if c.dryRun {
 		return c.showPlans(ctx, tasks)

@@ -54,7 +54,7 @@ func readRun(dir, id string) (listedRun, error) {
 	if err != nil {
 		return listedRun{Run: id, State: stateUnknown, Errors: []string{err.Error()}}, nil
 	}
-	s := run.Summarize(events)
+	s := run.Summarize(events).Redacted()
 	r := listedRun{
 		Run: id, State: stateOfRun(s, alive), Started: s.Started, Artifacts: s.Artifacts, Errors: s.Errors, Phases: s.Phases,
 	}

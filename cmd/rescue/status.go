@@ -16,7 +16,7 @@ func actionSetOf(req *request, tasks []*task) (map[string]any, error) {
 	out := maps.Clone(req.set)
 	if out == nil {
 		set := compat.ActionSet{
-			APIVersion: "cr.kanister.io/v1alpha1", Kind: compat.KindActionSet,
+			APIVersion: compat.APIVersion, Kind: compat.KindActionSet,
 			Metadata: compat.Meta{Name: strings.ToLower(tasks[0].spec.Name) + "-" + tasks[0].opts.ID, Namespace: req.namespace},
 			Spec:     &compat.ActionSetSpec{},
 		}

@@ -38,7 +38,7 @@ type task struct {
 	err    error
 }
 
-// tasks finds the blueprints of all actions.
+// tasks finds the blueprints of all actions. With an error, it returns those before.
 func (c *call) tasks(ctx context.Context, req *request) ([]*task, error) {
 	var tasks []*task
 	lines := &sync.Mutex{}
@@ -46,13 +46,13 @@ func (c *call) tasks(ctx context.Context, req *request) ([]*task, error) {
 		t := c.newTask(spec, lines, len(req.actions) > 1)
 		fallback, err := spec.FunctionVersion()
 		if err != nil {
-			return nil, failed(t.named(err))
+			return tasks, failed(t.named(err))
 		}
 		if fallback {
 			fmt.Fprintf(t.talk, "no function has the version %s: v0.0.0 runs instead\n", spec.PreferredVersion)
 		}
 		if t.blueprint, t.found, err = c.blueprintOf(ctx, req, spec); err != nil {
-			return nil, err
+			return tasks, err
 		}
 		t.spec.Blueprint = t.blueprint.Name()
 		tasks = append(tasks, t)
@@ -61,7 +61,7 @@ func (c *call) tasks(ctx context.Context, req *request) ([]*task, error) {
 		var err error
 		t.opts.Request = c.askedFor(req, t)
 		if t.opts.Source, err = c.sourceOf(t.blueprint, t.found); err != nil {
-			return nil, cannot(t.named(err))
+			return tasks, cannot(t.named(err))
 		}
 	}
 	return tasks, nil
@@ -159,9 +159,9 @@ func (c *call) params(ctx context.Context, s *session, t *task) (*compat.Params,
 	if params.RepositoryServer, err = c.repositoryServer(ctx, s.env, spec.RepositoryServer); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.profile != "":
-		params.Profile, err = profileOf(ctx, s.env, c.profile)
+	switch at := c.profileAt(spec); {
+	case at != "":
+		params.Profile, err = profileOf(ctx, s.env, at, spec.Profile)
 	case spec.Profile != nil:
 		params.Profile, err = profileOfCluster(ctx, s.env, spec.Profile.Namespace, spec.Profile.Name)
 	}

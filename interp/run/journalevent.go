@@ -55,6 +55,10 @@ type Event struct {
 	Error     string                     `json:"error,omitempty"`
 	Artifacts map[string]compat.Artifact `json:"artifacts,omitempty"`
 	Errors    []string                   `json:"errors,omitempty"`
+	// Masked names the outputs and artifacts that have a secret in them, by the paths of
+	// Result.Masked: of the phase, and at the end all of the run. The journal has their
+	// values as they are, and nobody else is to see them.
+	Masked []string `json:"masked,omitempty"`
 	// Notes are what a phase leaves for its own later attempts: see funcs.Notes.
 	Notes map[string]string `json:"notes,omitempty"`
 	// Progress is not in the journal.

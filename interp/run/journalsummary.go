@@ -23,6 +23,8 @@ type Summary struct {
 	Source    *Source
 	Artifacts map[string]compat.Artifact
 	Errors    []string
+	// Masked names the outputs and artifacts that nobody is to see: see Event.Masked.
+	Masked []string
 
 	// Phases that were started, in the order of their first start.
 	Phases    []PhaseRecord
@@ -105,6 +107,11 @@ func (s *Summary) add(e Event) {
 	}
 	if e.Source != nil {
 		s.Source = e.Source
+	}
+	for _, at := range e.Masked {
+		if !slices.Contains(s.Masked, at) {
+			s.Masked = append(s.Masked, at)
+		}
 	}
 	switch e.Kind {
 	case RunStarted, RunResumed:

@@ -28,7 +28,7 @@ const (
 // runPhase runs one phase that has begun, again if the blueprint asks for that.
 func (r *runner) runPhase(ctx context.Context, ph *interp.Phase) error {
 	for attempt := 1; ; attempt++ {
-		output, err := r.attempt(ctx, ph)
+		output, err := r.attempt(ctx, ph, attempt)
 		if err == nil {
 			return r.keep(ph, output)
 		}
@@ -60,8 +60,8 @@ func pause(backoff time.Duration, attempts int, chance float64) time.Duration {
 	return p + time.Duration(chance*float64(p)/4)
 }
 
-// attempt reads what the phase needs and calls its function.
-func (r *runner) attempt(ctx context.Context, ph *interp.Phase) (funcs.Output, error) {
+// attempt reads what the phase needs and calls its function, for the given time.
+func (r *runner) attempt(ctx context.Context, ph *interp.Phase, number int) (funcs.Output, error) {
 	if ph.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, ph.Timeout, fmt.Errorf("the phase's timeout of %s has passed", ph.Timeout))
@@ -78,7 +78,9 @@ func (r *runner) attempt(ctx context.Context, ph *interp.Phase) (funcs.Output, e
 	if err != nil {
 		return nil, err
 	}
-	output, err := r.exec(ctx, f, ph, args)
+	env := r.env(ph)
+	env.Attempt = number
+	output, err := r.exec(ctx, f, env, ph, args)
 	return output, withCause(ctx, err)
 }
 
@@ -96,14 +98,14 @@ func withCause(ctx context.Context, err error) error {
 
 // exec calls the function. A panic in it, or in a library below it, fails the phase
 // like any error: what was created is removed and the defer phase runs.
-func (r *runner) exec(ctx context.Context, f funcs.Func, ph *interp.Phase, args map[string]any) (out funcs.Output, err error) {
+func (r *runner) exec(ctx context.Context, f funcs.Func, env *funcs.Env, ph *interp.Phase, args map[string]any) (out funcs.Output, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Debug("stack of a function that failed inside", "phase", ph.Title(), "stack", string(debug.Stack()))
 			err = fmt.Errorf("function %s failed inside, which is a mistake in it and not in the blueprint: %v", ph.Func, p)
 		}
 	}()
-	return f.Exec(ctx, r.env(ph), args)
+	return f.Exec(ctx, env, args)
 }
 
 // onlyStopped says whether an error is of a phase that was cancelled because another had

@@ -80,9 +80,19 @@ func (m *masking) text(at, text string) string {
 
 // event is what others than the journal are told.
 func (r *Redactor) event(e Event) Event {
-	m := &masking{r, nil}
-	e.Output, e.Artifacts = m.output("output", e.Output), m.artifacts(e.Artifacts)
+	m := &masking{r, e.Masked}
+	e.Output, e.Artifacts = m.output(outputsAt(e.Phase), e.Output), m.artifacts(e.Artifacts)
+	slices.Sort(m.where)
+	e.Masked = slices.Compact(m.where)
 	return e
+}
+
+// outputsAt is where the outputs of a phase stand in a result.
+func outputsAt(phase string) string {
+	if phase == DeferPhase {
+		return "deferPhase.output"
+	}
+	return "phases." + phase + ".output"
 }
 
 // Mask takes the secrets of the run out of a text.

@@ -265,7 +265,7 @@ func (r *runner) finish(ctx context.Context) error {
 		}
 	}
 	r.result.Ended = r.Env.Clock()
-	if err := r.record(Event{Kind: RunFinished, State: r.result.State, Artifacts: r.result.Artifacts, Errors: r.result.Errors}); err != nil {
+	if err := r.record(Event{Kind: RunFinished, State: r.result.State, Artifacts: r.result.Artifacts, Errors: r.result.Errors, Masked: r.result.Redacted().Masked}); err != nil {
 		r.addError(err)
 	}
 	return r.errs.ErrorOrNil()
@@ -321,13 +321,15 @@ func oneALine(errs []error) string {
 // record keeps a transition in the journal, and then tells of it.
 func (r *runner) record(e Event) error {
 	e.Version, e.Time, e.Run = JournalVersion, r.Env.Clock(), r.ID
+	shown := r.redact.event(e.public())
+	e.Masked = shown.Masked
 	if r.Journal != nil {
 		if err := r.Journal.Append(e); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 	}
 	if r.OnEvent != nil {
-		r.OnEvent(r.redact.event(e.public()))
+		r.OnEvent(shown)
 	}
 	return nil
 }
