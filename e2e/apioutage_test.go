@@ -5,9 +5,9 @@ package e2e
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,15 +23,12 @@ import (
 	"github.com/rescuecue/rescue/funcs/kube/client"
 )
 
-// apiProxy stands before the API server, which other tests use too. It can be taken
-// away, with all connections that go through it, and come back.
+// An apiProxy stands before the API server, which other tests use too.
 type apiProxy struct {
-	t               *testing.T
-	address, server string
+	*proxy
 
-	mu       sync.Mutex
-	listener net.Listener
-	open     map[net.Conn]bool
+	mu      sync.Mutex
+	watches []string // paths of the watches that were opened
 }
 
 // throughProxy returns the environment with clients that go through a proxy.
@@ -46,12 +43,11 @@ func throughProxy(t *testing.T, env *funcs.Env) (*funcs.Env, *apiProxy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &apiProxy{t: t, address: "127.0.0.1:0", server: server.Host, open: map[net.Conn]bool{}}
-	p.start()
-	t.Cleanup(p.stop)
+	p := &apiProxy{proxy: newProxy(t, server.Host, ownHost(), 0)}
 	config = rest.CopyConfig(config)
 	config.Host = "https://" + p.address
 	config.TLSClientConfig.ServerName = server.Hostname() // which the certificate is for
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &watchNotes{next, p} })
 	clients, err := client.New(config, "rescue-e2e")
 	if err != nil {
 		t.Fatal(err)
@@ -65,66 +61,27 @@ func throughProxy(t *testing.T, env *funcs.Env) (*funcs.Env, *apiProxy) {
 	return &through, p
 }
 
-func (p *apiProxy) start() {
-	listener, err := net.Listen("tcp", p.address)
-	if err != nil {
-		p.t.Error(err)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.listener, p.address = listener, listener.Addr().String()
-	go p.serve(listener)
+// watchNotes notes the watches that the API server has opened.
+type watchNotes struct {
+	next http.RoundTripper
+	p    *apiProxy
 }
 
-func (p *apiProxy) serve(listener net.Listener) {
-	for {
-		from, err := listener.Accept()
-		if err != nil {
-			return // it was stopped
-		}
-		to, err := net.Dial("tcp", p.server)
-		if err != nil {
-			p.t.Error(err)
-			from.Close()
-			continue
-		}
-		p.connect(listener, from, to)
+func (n *watchNotes) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := n.next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusOK && req.URL.Query().Has("watch") {
+		n.p.mu.Lock()
+		n.p.watches = append(n.p.watches, req.URL.Path)
+		n.p.mu.Unlock()
 	}
+	return resp, err
 }
 
-// connect joins two connections, unless the proxy was stopped meanwhile.
-func (p *apiProxy) connect(listener net.Listener, ends ...net.Conn) {
+// watches tells whether a watch of a resource was opened.
+func (p *apiProxy) watched(resource string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, end := range ends {
-		if p.listener != listener {
-			end.Close()
-			continue
-		}
-		p.open[end] = true
-		other := ends[1-i]
-		go func() {
-			_, _ = io.Copy(other, end) // it ends with either connection, however that ends
-			other.Close()
-			end.Close()
-		}()
-	}
-}
-
-// stop takes the server away: it refuses connections, and those that are open break.
-func (p *apiProxy) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.listener == nil {
-		return
-	}
-	p.listener.Close()
-	p.listener = nil
-	for end := range p.open {
-		end.Close()
-	}
-	clear(p.open)
+	return slices.ContainsFunc(p.watches, func(path string) bool { return strings.HasSuffix(path, "/"+resource) })
 }
 
 // waitForWaiting waits until a request has found no API server for the n-th time.

@@ -44,8 +44,8 @@ func behindProxy(t *testing.T) (*app, *proxy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut, address := newProxy(t, server)
-	server.Host = address
+	cut := newProxy(t, server.Host, thisHost(t), storeRate)
+	server.Host = cut.address
 	profile.Location.Endpoint = server.String()
 	env.Params.Profile = profile
 	return newApp(t, env, toolsImage(), ""), cut
@@ -69,8 +69,8 @@ func TestStoreGoesAndComes(t *testing.T) {
 	a.sh(bulk)
 	want := a.sh(digest)
 	a.once(60<<20, func() {
-		cut.close()
-		time.AfterFunc(5*time.Second, cut.open)
+		cut.stop()
+		time.AfterFunc(5*time.Second, cut.start)
 	})
 	out := a.call(funcs.BackupData(), a.backup(nil))
 	a.comesBack(want, out["backupID"])
@@ -85,7 +85,7 @@ func TestPodKilledDuringUpload(t *testing.T) {
 	a.sh(bulk)
 	want := a.sh(digest)
 	a.once(200<<20, func() {
-		cut.close() // or the rest could be through before the pod is gone
+		cut.stop() // or the rest could be through before the pod is gone
 		now := int64(0)
 		err := env.Kube.CoreV1().Pods(env.Namespace).Delete(t.Context(), a.pod, metav1.DeleteOptions{GracePeriodSeconds: &now})
 		if err != nil {
@@ -98,7 +98,7 @@ func TestPodKilledDuringUpload(t *testing.T) {
 		t.Log(err)
 	}
 	env.Progress = nil
-	cut.open()
+	cut.start()
 	a.pod = a.ready()
 	a.Params.Deployment.Pods = []string{a.pod}
 	a.Params.Deployment.PersistentVolumeClaims = map[string]map[string]string{a.pod: {a.claim: "/data"}}

@@ -24,6 +24,7 @@ func TestExampleTimeLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.deploy("../examples/timelog/app.yaml", server{})
+	e.restrict()
 	b := bench{t: t, env: env}
 	b.exec("cd /var/log/time-log; mkdir empty; for i in 1 2 3 4 5 6 7 8 9; do echo entry $i > $i.log; done; " +
 		"head -c 3000000 /dev/urandom > 'large file.bin'; ln -s 1.log latest; chmod 600 2.log")

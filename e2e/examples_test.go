@@ -35,6 +35,8 @@ type example struct {
 	dir      string // of the test's own files
 	profile  string
 	location *compat.Profile
+	// account runs the actions. It may do what rescue rbac says that they need, and no more.
+	account *restricted
 
 	blueprint string
 	kind      string // statefulset or deployment
@@ -64,7 +66,17 @@ func newExample(t *testing.T, name string, s server) *example {
 		t.Fatal(err)
 	}
 	e.deploy("../examples/"+name+"/workload.yaml", s)
+	e.restrict()
 	return e
+}
+
+// restrict makes the account of the example, with just the roles that rescue rbac prints
+// for its blueprint, without the optional permissions.
+func (e *example) restrict() {
+	e.t.Helper()
+	kind := map[string]string{"statefulset": "StatefulSet", "deployment": "Deployment"}[e.kind]
+	e.account = restrict(e.t, e.env, e.rescue, e.blueprint, "--kind", kind, "--optional", "none")
+	e.account.await(e.t)
 }
 
 func (e *example) deploy(path string, s server) {
@@ -202,14 +214,15 @@ func (e *example) podAddress() string {
 func (e *example) command(action string, more ...string) *exec.Cmd {
 	args := []string{"run", action, "-b", e.blueprint, "-o", "json",
 		"--" + e.kind, e.env.Namespace + "/" + e.name, "--profile", e.profile,
-		"--work-namespace", e.env.Namespace, "--state-dir", e.dir}
+		"--work-namespace", e.env.Namespace, "--state-dir", e.dir, "--kubeconfig", e.account.kubeconfig()}
 	for _, o := range e.options {
 		args = append(args, "--option", o)
 	}
 	return exec.CommandContext(e.t.Context(), e.rescue, append(args, more...)...)
 }
 
-// run runs an action, which must succeed, and returns the file with its result.
+// run runs an action, which must succeed, and returns the file with its result. Nothing
+// that it does may be refused.
 func (e *example) run(action string, more ...string) string {
 	e.t.Helper()
 	var out, talk bytes.Buffer
@@ -220,6 +233,9 @@ func (e *example) run(action string, more ...string) string {
 		e.t.Fatalf("%s: %v\n%s%s", action, err, talk.String(), out.String())
 	}
 	e.t.Logf("%s took %s", action, time.Since(start).Round(time.Millisecond))
+	if strings.Contains(talk.String(), "forbidden") {
+		e.t.Errorf("%s was refused something:\n%s", action, talk.String())
+	}
 	var o outcome
 	if err := json.Unmarshal(out.Bytes(), &o.Result); err != nil {
 		e.t.Fatalf("%s printed no JSON: %v\n%s", action, err, out.String())
@@ -234,7 +250,7 @@ func (e *example) run(action string, more ...string) string {
 	return file
 }
 
-// fails runs an action that must end with exit code 1.
+// fails runs an action that must end with exit code 1, and not for want of a permission.
 func (e *example) fails(action string, more ...string) string {
 	e.t.Helper()
 	var talk bytes.Buffer
@@ -243,6 +259,9 @@ func (e *example) fails(action string, more ...string) string {
 	err := cmd.Run()
 	if code := cmd.ProcessState.ExitCode(); err == nil || code != 1 {
 		e.t.Errorf("%s: exit code %d, expected 1\n%s", action, code, talk.String())
+	}
+	if strings.Contains(talk.String(), "forbidden") {
+		e.t.Errorf("%s was refused something:\n%s", action, talk.String())
 	}
 	return talk.String()
 }

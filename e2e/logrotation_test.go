@@ -95,6 +95,13 @@ func (c *rowCounter) check(t *testing.T, containers ...string) {
 	}
 }
 
+// reset begins anew.
+func (c *rowCounter) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen, c.wrong = map[string]int{}, nil
+}
+
 func (c *rowCounter) outputs(t *testing.T, got funcs.Output) {
 	t.Helper()
 	for key, value := range rotatedOutputs() {
@@ -118,10 +125,7 @@ func countRows(t *testing.T) (*funcs.Env, *rowCounter) {
 // TestLogRotation: the log of a task is rotated while the task writes it.
 func TestLogRotation(t *testing.T) {
 	env, rows := countRows(t)
-	out, err := run(t, rotationTime(t), funcs.KubeTask(), env, funcs.Args{"image": image(), "command": sh(rotatedScript(""))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := rotated(t, rows, funcs.KubeTask(), env, funcs.Args{"image": image(), "command": sh(rotatedScript(""))})
 	rows.outputs(t, out)
 	rows.check(t, "container")
 	noPodsIn(t, env)
@@ -130,16 +134,31 @@ func TestLogRotation(t *testing.T) {
 // TestLogRotationOfTwo: so are the logs of two containers of a pod.
 func TestLogRotationOfTwo(t *testing.T) {
 	env, rows := countRows(t)
-	out, err := run(t, rotationTime(t), funcs.MultiContainerRun(), env, funcs.Args{
+	out := rotated(t, rows, funcs.MultiContainerRun(), env, funcs.Args{
 		"backgroundImage": image(), "backgroundCommand": sh(rotatedScript("not-read-")),
 		"outputImage": image(), "outputCommand": sh(rotatedScript("")),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows.outputs(t, out)
 	rows.check(t, "background", "output")
 	noPodsIn(t, env)
+}
+
+// rotated runs the function. A node without a processor to spare may rotate a log twice
+// in a moment; no reader of the API can tell then whether a file was between the two, and
+// the phase must say so. Such a run is made again.
+func rotated(t *testing.T, rows *rowCounter, f funcs.Func, env *funcs.Env, args funcs.Args) funcs.Output {
+	t.Helper()
+	for try := 1; ; try++ {
+		out, err := run(t, rotationTime(t), f, env, args)
+		if err == nil {
+			return out
+		}
+		if try == 3 || !strings.Contains(err.Error(), "the node rotated the log before all of it was read") {
+			t.Fatal(err)
+		}
+		t.Logf("try %d: %.200s", try, err)
+		rows.reset()
+	}
 }
 
 // rotationTime bounds a phase that writes so much: on a busy machine the kubelet

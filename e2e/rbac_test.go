@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -247,6 +248,22 @@ func (r *restricted) await(t *testing.T) {
 			awaitAllowed(t, config, r.env.Namespace, rule)
 		}
 	}
+	for _, rule := range r.clusterRules() {
+		awaitAllowed(t, config, "", rule)
+	}
+}
+
+// clusterRules are those of the account's ClusterRole, if there is one.
+func (r *restricted) clusterRules() []rbacv1.PolicyRule {
+	r.t.Helper()
+	role, err := r.env.Kube.RbacV1().ClusterRoles().Get(r.t.Context(), r.env.Namespace, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		r.t.Fatal(err)
+	}
+	return role.Rules
 }
 
 // runDeployment makes a Deployment app with one pod and a volume, and waits for the pod.

@@ -4,7 +4,8 @@
 // RESCUE_CHAOS_ROUNDS and RESCUE_CHAOS_CLUSTER_ROUNDS say how many rounds there are.
 // Without them it is a few, with a seed that is always the same; a campaign has a seed of
 // its own, and prints it. RESCUE_CHAOS_SEED repeats it, together with RESCUE_CHAOS_ROUND
-// just one of its rounds: the same blueprint, signals and phases to strike in.
+// just one of its rounds: the same blueprint, signals and phases to strike in. RESCUE_CORPUS
+// names a folder of published blueprints, of which the local campaign takes some more.
 package chaos
 
 import (
@@ -36,15 +37,16 @@ func numberOf(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// few is how many rounds run with all other tests: one of each scenario.
-const few = 4
+// few is how many rounds run with all other tests: one of each of the first scenarios.
+const few = 6
 
 // A campaign is a number of rounds that share a seed.
 type campaign struct {
-	program string
-	seed    uint64
-	rounds  uint64
-	figures figures
+	program   string
+	seed      uint64
+	rounds    uint64
+	scenarios []scenario
+	figures   figures
 }
 
 // figures say what a campaign did.
@@ -59,7 +61,7 @@ func (f *figures) String() string {
 
 // run runs the rounds, as many at a time as -parallel says. newPlace makes what a round
 // runs in.
-func (c *campaign) run(t *testing.T, newPlace func(t *testing.T) place) {
+func (c *campaign) run(t *testing.T, newPlace func(*testing.T, application) place) {
 	c.seed = 1
 	if c.rounds > few {
 		c.seed = uint64(time.Now().UnixNano())
@@ -70,21 +72,12 @@ func (c *campaign) run(t *testing.T, newPlace func(t *testing.T) place) {
 		first = numberOf(t, "RESCUE_CHAOS_ROUND", 0)
 		last = first + 1
 	}
-	t.Logf("seed %d, %d rounds", c.seed, last-first)
+	t.Logf("seed %d, %d rounds of %d scenarios", c.seed, last-first, len(c.scenarios))
 	t.Run("rounds", func(t *testing.T) {
 		for n := first; n < last; n++ {
 			t.Run(strconv.FormatUint(n, 10), func(t *testing.T) {
 				t.Parallel()
-				r := &round{
-					T: t, campaign: c, dir: t.TempDir(), place: newPlace(t),
-					chance: rand.New(rand.NewPCG(c.seed, n)),
-				}
-				t.Cleanup(func() {
-					if t.Failed() {
-						t.Logf("repeat it with RESCUE_CHAOS_SEED=%d RESCUE_CHAOS_ROUND=%d", c.seed, n)
-					}
-				})
-				scenarios[n%uint64(len(scenarios))](r)
+				c.round(t, n, newPlace)
 			})
 		}
 	})
@@ -92,6 +85,20 @@ func (c *campaign) run(t *testing.T, newPlace func(t *testing.T) place) {
 	if c.rounds >= 20 && c.figures.struck.Load() == 0 {
 		t.Error("no process was struck")
 	}
+}
+
+func (c *campaign) round(t *testing.T, n uint64, newPlace func(*testing.T, application) place) {
+	what := c.scenarios[n%uint64(len(c.scenarios))]
+	t.Logf("scenario %s", what.name)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("repeat it with RESCUE_CHAOS_SEED=%d RESCUE_CHAOS_ROUND=%d", c.seed, n)
+		}
+	})
+	what.run(&round{
+		T: t, campaign: c, app: what.app, dir: t.TempDir(), place: newPlace(t, what.app),
+		chance: rand.New(rand.NewPCG(c.seed, n)),
+	})
 }
 
 // workDir is where the program is built.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,11 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/yaml"
 
 	"github.com/rescuecue/rescue/funcs"
 	"github.com/rescuecue/rescue/funcs/kube"
@@ -41,12 +40,13 @@ func TestCluster(t *testing.T) {
 	}
 	env := &funcs.Env{Clock: time.Now}
 	clients.Fill(env)
-	profile := s3Profile(t)
-	c := &campaign{program: programFor(t), rounds: numberOf(t, "RESCUE_CHAOS_CLUSTER_ROUNDS", few)}
-	c.run(t, func(t *testing.T) place { return newClusterPlace(t, env, profile) })
+	s3Profile(t) // or else the test skips
+	c := &campaign{program: programFor(t), rounds: numberOf(t, "RESCUE_CHAOS_CLUSTER_ROUNDS", few), scenarios: scenarios}
+	c.run(t, func(t *testing.T, app application) place { return newClusterPlace(t, env, app) })
 }
 
-// s3Profile makes a bucket for the test, and a file with a Profile that names it.
+// s3Profile makes a bucket, and a file with a Profile that names it. Rounds do not share
+// one: blueprints give all their backups the same path.
 func s3Profile(t *testing.T) string {
 	t.Helper()
 	endpoint, id, secret := os.Getenv("RESCUE_E2E_S3_ENDPOINT"), os.Getenv("RESCUE_E2E_S3_ACCESS_KEY"), os.Getenv("RESCUE_E2E_S3_SECRET_KEY")
@@ -108,12 +108,13 @@ func removeBucket(t *testing.T, store *s3.Client, bucket string) {
 type clusterPlace struct {
 	*testing.T
 	env     *funcs.Env
+	app     application
 	name    string
 	profile string
 }
 
-func newClusterPlace(t *testing.T, env *funcs.Env, profile string) *clusterPlace {
-	p := &clusterPlace{t, env, "rescue-chaos-" + rand.String(6), profile}
+func newClusterPlace(t *testing.T, env *funcs.Env, app application) *clusterPlace {
+	p := &clusterPlace{t, env, app, "rescue-chaos-" + rand.String(6), s3Profile(t)}
 	namespaces := env.Kube.CoreV1().Namespaces()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.name}}
 	if _, err := namespaces.Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
@@ -130,50 +131,51 @@ func newClusterPlace(t *testing.T, env *funcs.Env, profile string) *clusterPlace
 	return p
 }
 
+// resources of the kinds that applications have.
+var resources = map[string]schema.GroupVersionResource{
+	"Deployment":            {Group: "apps", Version: "v1", Resource: "deployments"},
+	"StatefulSet":           {Group: "apps", Version: "v1", Resource: "statefulsets"},
+	"PersistentVolumeClaim": {Version: "v1", Resource: "persistentvolumeclaims"},
+	"Secret":                {Version: "v1", Resource: "secrets"},
+	"ConfigMap":             {Version: "v1", Resource: "configmaps"},
+}
+
 // deploy makes the application, and waits until it is ready.
 func (p *clusterPlace) deploy() {
-	text, err := os.ReadFile(filepath.Join("testdata", "app.yaml"))
-	if err != nil {
-		p.Fatal(err)
+	for _, o := range p.app.manifest(p.T, p.name, toolsImage()) {
+		_, err := p.env.Dynamic.Resource(resources[o.GetKind()]).Namespace(p.name).Create(p.Context(), o, metav1.CreateOptions{})
+		if err != nil {
+			p.Fatalf("%s %s: %v", o.GetKind(), o.GetName(), err)
+		}
 	}
-	claimText, appText, _ := strings.Cut(string(text), "\n---\n")
-	var claim corev1.PersistentVolumeClaim
-	var app appsv1.Deployment
-	if err := yaml.UnmarshalStrict([]byte(claimText), &claim); err != nil {
-		p.Fatal(err)
-	}
-	if err := yaml.UnmarshalStrict([]byte(appText), &app); err != nil {
-		p.Fatal(err)
-	}
-	claim.Namespace, app.Namespace = p.name, p.name
-	app.Spec.Template.Spec.Containers[0].Image = toolsImage()
-	if _, err := p.env.Kube.CoreV1().PersistentVolumeClaims(p.name).Create(p.Context(), &claim, metav1.CreateOptions{}); err != nil {
-		p.Fatal(err)
-	}
-	if _, err := p.env.Kube.AppsV1().Deployments(p.name).Create(p.Context(), &app, metav1.CreateOptions{}); err != nil {
-		p.Fatal(err)
-	}
-	p.ready()
+	p.replicas()
 }
 
-// ready waits until the Deployment has its pod.
-func (p *clusterPlace) ready() *appsv1.Deployment {
+// replicas waits until the application has its pods.
+func (p *clusterPlace) replicas() (wanted, ready int) {
 	ctx, cancel := context.WithTimeout(p.Context(), 3*time.Minute)
 	defer cancel()
-	var last *appsv1.Deployment
-	apps := p.env.Kube.AppsV1().Deployments(p.name)
-	err := kube.Observe(ctx, apps, "app", func(d *appsv1.Deployment, exists bool) (bool, error) {
-		last = d
-		return exists && d.Status.ObservedGeneration == d.Generation && d.Status.Replicas == *d.Spec.Replicas && d.Status.ReadyReplicas == *d.Spec.Replicas, nil
-	})
-	if err != nil {
-		p.Fatalf("the application is not ready: %v\n%+v", err, last)
+	settled := func(wants *int32, has, hasReady int32, upToDate, exists bool) (bool, error) {
+		if !exists || !upToDate {
+			return false, nil
+		}
+		wanted, ready = int(*wants), int(hasReady)
+		return has == *wants && hasReady == *wants, nil
 	}
-	return last
-}
-
-func toolsImage() string {
-	return cmp.Or(os.Getenv("RESCUE_E2E_TOOLS_IMAGE"), "localhost/rescue-tools:dev")
+	var err error
+	if apps := p.env.Kube.AppsV1(); p.app.kind == "StatefulSet" {
+		err = kube.Observe(ctx, apps.StatefulSets(p.name), p.app.name, func(s *appsv1.StatefulSet, exists bool) (bool, error) {
+			return settled(s.Spec.Replicas, s.Status.Replicas, s.Status.ReadyReplicas, s.Status.ObservedGeneration == s.Generation, exists)
+		})
+	} else {
+		err = kube.Observe(ctx, apps.Deployments(p.name), p.app.name, func(d *appsv1.Deployment, exists bool) (bool, error) {
+			return settled(d.Spec.Replicas, d.Status.Replicas, d.Status.ReadyReplicas, d.Status.ObservedGeneration == d.Generation, exists)
+		})
+	}
+	if err != nil {
+		p.Fatalf("the application is not ready: %v: %d of %d", err, ready, wanted)
+	}
+	return wanted, ready
 }
 
 func (p *clusterPlace) runFlags() []string {
@@ -187,34 +189,36 @@ func (p *clusterPlace) namespace() string { return p.name }
 func (p *clusterPlace) options() map[string]string {
 	class := func(name string) string { return cmp.Or(os.Getenv(name), "csi-hostdir") }
 	return map[string]string{
-		"image": toolsImage(), "snapshotClass": class("RESCUE_E2E_SNAPSHOT_CLASS"), "storageClass": class("RESCUE_E2E_STORAGE_CLASS"),
+		"image": toolsImage(), "tools": toolsImage(),
+		"snapshotClass": class("RESCUE_E2E_SNAPSHOT_CLASS"), "storageClass": class("RESCUE_E2E_STORAGE_CLASS"),
 	}
 }
 
-// list reads the list in the application's pod, which is made if a run has stopped it.
-func (p *clusterPlace) list() string {
-	pods, err := p.env.Kube.CoreV1().Pods(p.name).List(p.Context(), metav1.ListOptions{LabelSelector: "app=reader"})
-	if err != nil {
+// inVolume runs the script in a pod that sees the volume whatever becomes of the
+// application. The pod is made if it is not there.
+func (p *clusterPlace) inVolume(claim, script string) string {
+	p.Helper()
+	name := "reader-" + claim
+	_, err := p.env.Kube.CoreV1().Pods(p.name).Get(p.Context(), name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		p.startReader(name, claim)
+	} else if err != nil {
 		p.Fatal(err)
-	}
-	if len(pods.Items) == 0 {
-		p.startReader()
 	}
 	var out, problems bytes.Buffer
 	err = p.env.Exec.Exec(p.Context(), funcs.ExecOptions{
-		Namespace: p.name, Pod: "reader", Container: "main", Command: []string{"sh", "-c", "cat /data/list || true"}, Stdout: &out, Stderr: &problems,
+		Namespace: p.name, Pod: name, Container: "main", Command: []string{"sh", "-ec", "cd /data\n" + script}, Stdout: &out, Stderr: &problems,
 	})
 	if err != nil {
-		p.Fatalf("read the list: %v\n%s", err, &problems)
+		p.Fatalf("%s: %v\n%s", script, err, &problems)
 	}
 	return out.String()
 }
 
-// startReader starts a pod that sees the volume whatever becomes of the application.
-func (p *clusterPlace) startReader() {
-	grace := int64(1)
+func (p *clusterPlace) startReader(name, claim string) {
+	grace := int64(0)
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "reader", Labels: map[string]string{"app": "reader"}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": "reader"}},
 		Spec: corev1.PodSpec{
 			TerminationGracePeriodSeconds: &grace,
 			Containers: []corev1.Container{{
@@ -222,7 +226,7 @@ func (p *clusterPlace) startReader() {
 				VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/data"}},
 			}},
 			Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
-				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"},
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim},
 			}}},
 		},
 	}
@@ -230,13 +234,29 @@ func (p *clusterPlace) startReader() {
 	if _, err := pods.Create(p.Context(), pod, metav1.CreateOptions{}); err != nil {
 		p.Fatal(err)
 	}
+	p.awaitPod(name, func(now *corev1.Pod, exists bool) bool { return exists && now.Status.Phase == corev1.PodRunning })
+}
+
+// letGo removes the pods that see the volumes.
+func (p *clusterPlace) letGo() {
+	for _, claim := range p.app.claims {
+		err := p.env.Kube.CoreV1().Pods(p.name).Delete(p.Context(), "reader-"+claim, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			p.Fatal(err)
+		}
+		p.awaitPod("reader-"+claim, func(_ *corev1.Pod, exists bool) bool { return !exists })
+	}
+}
+
+func (p *clusterPlace) awaitPod(name string, ok func(now *corev1.Pod, exists bool) bool) {
+	p.Helper()
 	ctx, cancel := context.WithTimeout(p.Context(), 3*time.Minute)
 	defer cancel()
-	err := kube.Observe(ctx, pods, "reader", func(now *corev1.Pod, exists bool) (bool, error) {
-		return exists && now.Status.Phase == corev1.PodRunning, nil
+	err := kube.Observe(ctx, p.env.Kube.CoreV1().Pods(p.name), name, func(now *corev1.Pod, exists bool) (bool, error) {
+		return ok(now, exists), nil
 	})
 	if err != nil {
-		p.Fatalf("the pod that reads the list does not run: %v", err)
+		p.Fatalf("pod %s: %v", name, err)
 	}
 }
 
@@ -247,12 +267,12 @@ func (p *clusterPlace) leftovers() []string {
 		{Version: "v1", Resource: "pods"}, {Version: "v1", Resource: "secrets"}, {Version: "v1", Resource: "configmaps"},
 		{Version: "v1", Resource: "persistentvolumeclaims"}, volumeSnapshots,
 	} {
-		list, err := p.env.Dynamic.Resource(kind).Namespace(p.name).List(p.Context(), metav1.ListOptions{LabelSelector: funcs.RunLabel})
+		list, err := p.env.Dynamic.Resource(kind).Namespace(p.name).List(p.Context(), metav1.ListOptions{})
 		if err != nil {
 			p.Fatal(err)
 		}
 		for _, o := range list.Items {
-			if o.GetDeletionTimestamp() == nil {
+			if isLeftover(&o) && o.GetDeletionTimestamp() == nil {
 				names = append(names, o.GetKind()+" "+o.GetName())
 			}
 		}
@@ -272,9 +292,4 @@ func (p *clusterPlace) count(resource string) int {
 		p.Fatal(err)
 	}
 	return len(list.Items)
-}
-
-func (p *clusterPlace) replicas() (wanted, ready int) {
-	d := p.ready()
-	return int(*d.Spec.Replicas), int(d.Status.ReadyReplicas)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,15 +29,21 @@ func TestLocal(t *testing.T) {
 	if err := cluster.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c := &campaign{program: programFor(t), rounds: numberOf(t, "RESCUE_CHAOS_ROUNDS", few)}
-	c.run(t, func(t *testing.T) place { return &localPlace{t, t.TempDir()} })
+	c := &campaign{program: programFor(t), rounds: numberOf(t, "RESCUE_CHAOS_ROUNDS", few), scenarios: append(scenarios, corpusScenarios(t)...)}
+	c.run(t, func(t *testing.T, app application) place {
+		p := &localPlace{T: t, app: app, dir: t.TempDir()}
+		p.objectsFile = app.writeManifest(t, t.TempDir(), p.namespace())
+		return p
+	})
 }
 
-// localPlace is an embedded cluster. Its objects are looked at in its files, while no
-// process uses them.
+// localPlace is an embedded cluster. Its objects and volumes are looked at in its files,
+// while no process uses them.
 type localPlace struct {
 	*testing.T
-	dir string
+	app         application
+	dir         string
+	objectsFile string
 }
 
 func (p *localPlace) gcFlags() []string {
@@ -47,25 +54,35 @@ func (p *localPlace) gcFlags() []string {
 // before it has done that.
 func (p *localPlace) runFlags() []string {
 	flags := p.gcFlags()
-	if p.count("deployments") == 0 {
-		flags = append(flags, "--objects", filepath.Join("testdata", "app.yaml"))
+	if p.workload() == nil {
+		flags = append(flags, "--objects", p.objectsFile)
 	}
 	return flags
 }
 
-func (p *localPlace) namespace() string { return "default" }
+func (p *localPlace) namespace() string { return "demo" }
 
 func (p *localPlace) options() map[string]string {
-	return map[string]string{"image": "any", "snapshotClass": "local", "storageClass": "local"}
+	return map[string]string{"image": "any", "tools": "any", "snapshotClass": "local", "storageClass": "local"}
 }
 
-func (p *localPlace) list() string {
-	text, err := os.ReadFile(filepath.Join(p.dir, "volumes", "default", "data", "list"))
-	if err != nil && !os.IsNotExist(err) {
+// inVolume makes the directory if no process has done it yet.
+func (p *localPlace) inVolume(claim, script string) string {
+	p.Helper()
+	dir := filepath.Join(p.dir, "volumes", p.namespace(), claim)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		p.Fatal(err)
 	}
-	return string(text)
+	cmd := exec.CommandContext(p.Context(), "sh", "-ec", script)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return string(out)
 }
+
+func (p *localPlace) letGo() {}
 
 // objects are those that the embedded cluster keeps.
 func (p *localPlace) objects() []*unstructured.Unstructured {
@@ -97,7 +114,7 @@ func (p *localPlace) objects() []*unstructured.Unstructured {
 func (p *localPlace) leftovers() []string {
 	var names []string
 	for _, o := range p.objects() {
-		if o.GetLabels()[funcs.RunLabel] != "" && o.GetDeletionTimestamp() == nil {
+		if isLeftover(o) && o.GetDeletionTimestamp() == nil {
 			names = append(names, fmt.Sprintf("%s %s/%s of phase %s of run %s", o.GetKind(), o.GetNamespace(), o.GetName(), o.GetLabels()[funcs.PhaseLabel], o.GetLabels()[funcs.RunLabel]))
 		}
 	}
@@ -105,7 +122,7 @@ func (p *localPlace) leftovers() []string {
 }
 
 // kindOf the resources that are counted.
-var kindOf = map[string]string{"deployments": "Deployment", "volumesnapshots": "VolumeSnapshot", "persistentvolumeclaims": "PersistentVolumeClaim"}
+var kindOf = map[string]string{"volumesnapshots": "VolumeSnapshot", "persistentvolumeclaims": "PersistentVolumeClaim"}
 
 func (p *localPlace) count(resource string) int {
 	n := 0
@@ -117,12 +134,22 @@ func (p *localPlace) count(resource string) int {
 	return n
 }
 
-func (p *localPlace) replicas() (wanted, ready int) {
+// workload is the application's, nil if it is not there yet.
+func (p *localPlace) workload() *unstructured.Unstructured {
 	for _, o := range p.objects() {
-		if o.GetKind() == "Deployment" && o.GetName() == "app" {
-			w, _, _ := unstructured.NestedFloat64(o.Object, "spec", "replicas") // as YAML has it
-			return int(w), 1                                                    // Between two processes no pod runs.
+		if o.GetKind() == p.app.kind && o.GetName() == p.app.name {
+			return o
 		}
 	}
-	return 0, 0
+	return nil
+}
+
+// replicas takes all pods for ready: between two processes none runs.
+func (p *localPlace) replicas() (wanted, ready int) {
+	o := p.workload()
+	if o == nil {
+		return 0, 0
+	}
+	w, _, _ := unstructured.NestedFloat64(o.Object, "spec", "replicas") // as YAML has it
+	return int(w), int(w)
 }

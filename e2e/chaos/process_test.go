@@ -28,7 +28,7 @@ func (r *round) newStrike() *strike {
 	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGKILL, syscall.SIGINT, syscall.SIGTERM}
 	return &strike{
 		signal: signals[r.chance.IntN(len(signals))],
-		after:  r.chance.IntN(14),
+		after:  r.chance.IntN(10),
 		pause:  time.Duration(r.chance.IntN(150)) * time.Millisecond,
 	}
 }
