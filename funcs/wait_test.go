@@ -223,7 +223,8 @@ func TestWaitRefuses(t *testing.T) {
 		"conditions.anyOf[0]: objectRefer":                                   {"timeout": "1s", "conditions": map[string]any{"anyOf": []any{nameless}}},
 		"conditions.allOf[1]: the condition cannot be read: template line 1": {"timeout": "1s", "conditions": map[string]any{"allOf": []any{onConfigMap("a", isDone), onConfigMap("a", "{{ if }}")}}},
 		"conditions.anyOf[0]: the condition is empty":                        {"timeout": "1s", "conditions": map[string]any{"anyOf": []any{onConfigMap("a", " ")}}},
-		"conditions.anyOf[0]: the condition's JSONPath { $.a[ }":             {"timeout": "1s", "conditions": map[string]any{"anyOf": []any{onConfigMap("a", "{$.a[}")}}},
+		"the path { $.a[ } has a [ that is not closed":                       {"timeout": "1s", "conditions": map[string]any{"anyOf": []any{onConfigMap("a", "{$.a[}")}}},
+		"conditions.anyOf[0]: the condition's JSONPath { $.a[x] }":           {"timeout": "1s", "conditions": map[string]any{"anyOf": []any{onConfigMap("a", "{$.a[x]}")}}},
 	} {
 		env, client, dynamic := newCluster(t)
 		_, err := funcs.Wait().Exec(t.Context(), env, args)
