@@ -172,7 +172,7 @@ func TestWaitCannotBeMet(t *testing.T) {
 	}{
 		"unknown function": {funcs.WaitV2(), env, cond(`{{ .status.phase | upcase }}`, onNamespace...), []string{"conditions.anyOf[0]", `unknown function "upcase"`}},
 		"no end":           {funcs.Wait(), env, cond(`{{ if "{$.status.phase}" }}true`, onNamespace...), []string{"conditions.anyOf[0]", "unexpected EOF"}},
-		"JSONPath":         {funcs.Wait(), env, cond(`{{ eq "{$.status[}" "x" }}`, onNamespace...), []string{"conditions.anyOf[0]", "JSONPath { $.status[ }"}},
+		"JSONPath":         {funcs.Wait(), env, cond(`{{ eq "{$.status[}" "x" }}`, onNamespace...), []string{"conditions.anyOf[0]", "the path { $.status[ } has a [ that is not closed"}},
 		"wrong types":      {funcs.WaitV2(), env, cond(`{{ gt .status.phase 3 }}`, onNamespace...), []string{"conditions.anyOf[0]", "a text and a number"}},
 		"no data":          {funcs.Wait(), env, cond(`{{ eq .status.phase "Active" }}`, onNamespace...), []string{"conditions.anyOf[0]", "{ $.status.phase }"}},
 		"unknown resource": {funcs.WaitV2(), env, cond(`{{ true }}`, "v1", "", "deployment", "ns", "web"), []string{"conditions.anyOf[0]", `"deployments"`, `group "apps"`}},
