@@ -74,7 +74,7 @@ type BackupRequest struct {
 	// Origin names where the data lives, such as a volume. A file counts as
 	// unchanged only by a snapshot of the same path and origin.
 	Origin string
-	// Parallel is the number of files read at once; 0 means one per processor.
+	// Parallel is the number of files read at once; 0 means two more than processors.
 	Parallel int
 	// Progress is called now and then, never concurrently. It may be nil.
 	Progress func(Progress)
