@@ -2,8 +2,11 @@ package vet
 
 import (
 	"fmt"
+	"slices"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 )
 
 // requiredFields finds what every blueprint has and this one does not. CUE takes it for a
@@ -30,7 +33,7 @@ func (c *cueChecker) requiredFields(field string) {
 // required reports a field that is a text, and that nobody gives.
 func (c *cueChecker) required(at []string, field, message, suggestion string) {
 	v := c.lookup(sub(at, field)...)
-	if v.IncompleteKind() != cue.StringKind || v.IsConcrete() || c.somewhere(sub(at, field)) || !c.somewhere(at) || c.blanked(at) {
+	if v.IncompleteKind() != cue.StringKind || v.IsConcrete() || c.somewhere(sub(at, field)) || !c.somewhere(at) || c.partlyBlanked(at) {
 		return
 	}
 	c.addAt(c.labelNode(at...), at, Finding{Rule: ruleStructure, Message: message, Suggestion: suggestion})
@@ -41,4 +44,20 @@ func (c *cueChecker) required(at []string, field, message, suggestion string) {
 func (c *cueChecker) somewhere(path []string) bool {
 	o := &cueOutliner{cueChecker: c, path: path}
 	return len(o.find(path)) > 0
+}
+
+// partlyBlanked tells whether some part of the value was put there to go on: what that part
+// would have given is unknown.
+func (c *cueChecker) partlyBlanked(path []string) bool {
+	return slices.ContainsFunc(locate(c.files, path), func(p place) bool {
+		return isTop(p.value) || p.field != nil && hasTop(p.field.Value)
+	})
+}
+
+// hasTop tells whether one of the values that are unified is _.
+func hasTop(e ast.Expr) bool {
+	if b, ok := e.(*ast.BinaryExpr); ok && b.Op == token.AND {
+		return hasTop(b.X) || hasTop(b.Y)
+	}
+	return isTop(e)
 }

@@ -192,7 +192,7 @@ func TestPackage(t *testing.T) {
 		}
 	}
 	write(t, filepath.Join(dir, "cue.mod", "module.cue"), "module: \"example.org\"\nlanguage: version: \"v0.15.0\"\n")
-	library := "package phases\n\n#Stop: {func: \"ScaleWorkload\", args: replicas: 0}\n"
+	library := "package phases\n\nimport \"github.com/rescuecue/rescue/schema\"\n\n#Stop: schema.#Phase & {func: \"ScaleWorkload\", args: replicas: 0}\n"
 	shared := write(t, filepath.Join(dir, "phases", "phases.cue"), library)
 	write(t, filepath.Join(dir, "shop", "names.cue"), "package shop\n\n_image: \"postgres\"\n")
 	text := `package shop
@@ -225,8 +225,8 @@ blueprint: schema.#Blueprint & {
 	}
 	e.Await(blueprint, clean)
 
-	e.Open(shared, "cue", strings.Replace(library, "replicas", "replica", 1))
-	e.Await(blueprint, func(list []protocol.Diagnostic) bool { return !clean(list) })
+	e.Open(shared, "cue", strings.Replace(library, "#Stop", "#Halt", 1))
+	e.Await(blueprint, lsptest.Rules("unknown-reference"))
 }
 
 // TestOthersAreLeftAlone opens files that have nothing to do with blueprints.
