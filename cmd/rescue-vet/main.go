@@ -4,10 +4,19 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/rescuecue/rescue/cmd/internal/cli"
 )
 
+// generousGC is the GC percentage of who checks blueprints: nearly all that an evaluation
+// makes is garbage at its end, so a larger heap costs little memory and saves a tenth of
+// the time.
+const generousGC = 125
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(generousGC)
+	}
 	os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

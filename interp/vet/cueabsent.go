@@ -12,7 +12,7 @@ import (
 // it for a value that somebody will still add; but nobody adds anything to the hidden
 // fields of a blueprint.
 func (c *cueChecker) absentFields(field string) {
-	for _, action := range givenFields(c.lookup(field, "actions")) {
+	for _, action := range c.given(field, "actions") {
 		a := &cueAction{cueChecker: c, path: []string{field, "actions", action}}
 		for _, p := range locate(c.files, a.path) {
 			ast.Walk(p.value, func(n ast.Node) bool {

@@ -22,7 +22,7 @@ func (c *cueChecker) misspeltArguments() {
 			return true
 		}, nil)
 		for _, s := range phases {
-			if function, known := schema.Function(literalField(s, "func")); known {
+			if function, known := c.unit.schema().Function(literalField(s, "func")); known {
 				c.argumentsOf(s, function)
 			}
 		}
@@ -75,7 +75,7 @@ func (c *cueChecker) argument(f *ast.Field, args *ast.StructLit, function schema
 	if _, known := function.Arg(name); known {
 		return
 	}
-	finding := argumentFinding(function, name)
+	finding := argumentFinding(function, name, fieldNamesOf(args))
 	c.addAt(f.Label, c.pathOf(c.nodesAt(f.Label.Pos())), finding)
 	if meant := finding.Replacement; meant != "" && len(fieldsNamed(args, meant)) == 0 {
 		label := ast.NewString(meant)

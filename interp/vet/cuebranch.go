@@ -13,10 +13,11 @@ import (
 // or `for` over what only a run knows. Each is evaluated on its own, as if its
 // condition held and with any value for its variables.
 func (c *cueChecker) branches() {
+	c.openLists()
 	for _, field := range c.blueprints() {
-		for _, action := range givenFields(c.lookup(field, "actions")) {
+		for _, action := range c.given(field, "actions") {
 			path := []string{field, "actions", action, "phases"}
-			known := givenFields(c.lookup(path...))
+			known := c.given(path...)
 			for _, p := range locate(c.files, path) {
 				for _, s := range structs(p.value) {
 					c.openBranches(s, known)
@@ -98,6 +99,7 @@ func unbound(branch *ast.Comprehension, body *ast.StructLit, around map[string]b
 	variables := maps.Clone(around)
 	addVariables(variables, branch)
 	var decls []ast.Decl
+	openItems(body, variables)
 	for _, d := range body.Elts {
 		if let, ok := d.(*ast.LetClause); ok && isVariable(let.Expr, variables) {
 			variables[let.Ident.Name] = true
@@ -201,14 +203,39 @@ func substitute(n ast.Node, variables map[string]bool, by func(token.Pos) ast.Ex
 		names := chain(e)
 		switch {
 		case names != nil && variables[names[0]] && !isLabel(c):
-			c.Replace(by(e.Pos()))
+			c.Replace(standIn(c, by)(e.Pos()))
 			return false
 		case indexedBy(e, variables):
-			c.Replace(besides(by(e.Pos()), e.(*ast.IndexExpr).X))
+			c.Replace(besides(standIn(c, by)(e.Pos()), e.(*ast.IndexExpr).X))
 			return false
 		}
 		return true
 	}, nil)
+}
+
+// standIn is what makes the expression at the cursor: an operand is one that is not known
+// yet, since CUE calculates with _ and finds that it cannot.
+func standIn(c astutil.Cursor, by func(token.Pos) ast.Expr) func(token.Pos) ast.Expr {
+	if c.Parent() == nil {
+		return by
+	}
+	switch parent := c.Parent().Node().(type) {
+	case *ast.BinaryExpr:
+		if parent.Op == token.AND || parent.Op == token.OR {
+			return by
+		}
+		return unknown
+	case *ast.UnaryExpr, *ast.IfClause, *ast.CallExpr:
+		return unknown
+	}
+	return by
+}
+
+// unknown is an expression that CUE takes for one that is still to come.
+func unknown(pos token.Pos) ast.Expr {
+	const name = "known"
+	optional := &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: anything(pos)}
+	return &ast.SelectorExpr{X: &ast.StructLit{Lbrace: pos, Elts: []ast.Decl{optional}}, Sel: ast.NewIdent(name)}
 }
 
 // besides is an expression that reads another one to no effect, in case that is a `let`.

@@ -50,7 +50,8 @@ func (c *cueChecker) causes(cause, m mistake) bool {
 	case "args":
 		return m.path[n-1] == "_args"
 	}
-	return false
+	// The arguments are there, under a name that is none.
+	return m.path[n-1] == "_args" && strings.HasSuffix(cause.text, notAllowedText) && misspelt("args", cause.path[n-1:])
 }
 
 // ownAffair tells fields that the author has for himself: those who read them have the

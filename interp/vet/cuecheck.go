@@ -25,6 +25,8 @@ func checkCUE(u Unit) []Finding {
 	c.misspeltArguments()
 	c.evaluate()
 	c.rules()
+	c.ownReferences()
+	c.definitionUses()
 	c.branches()
 	c.templates()
 	c.addVague()
@@ -277,18 +279,25 @@ func (c *cueChecker) lookup(path ...string) cue.Value {
 	if n == 0 {
 		return c.root
 	}
-	return remembered(c.memo.values, path, func() cue.Value { return field(c.lookup(path[:n-1]...), path[n-1]) })
+	return remembered(c.memo.values, path, func() cue.Value { return c.field(path[:n-1], path[n-1]) })
 }
 
 // field finds one of the fields that lookup knows.
-func field(v cue.Value, name string) cue.Value {
+func (c *cueChecker) field(path []string, name string) cue.Value {
+	v := c.lookup(path...)
+	if !v.Exists() {
+		return cue.Value{}
+	}
 	if hidden(name) {
 		return ownField(v, name)
 	}
 	if next := v.LookupPath(cue.MakePath(cue.Str(name))); next.Exists() {
 		return next
 	}
-	return optionalField(v, name)
+	if i, ok := index(name); ok {
+		return v.LookupPath(cue.MakePath(cue.Index(i)))
+	}
+	return c.anyField(path, name)
 }
 
 // ownField looks for a definition or a hidden field.
@@ -311,16 +320,25 @@ func optionalField(v cue.Value, name string) cue.Value {
 	if i, ok := index(name); ok && v.Exists() {
 		return v.LookupPath(cue.MakePath(cue.Index(i)))
 	}
+	return allFields(v)[name]
+}
+
+// allFields are the regular and the optional fields of v by name.
+func allFields(v cue.Value) map[string]cue.Value {
 	if !v.Exists() {
-		return cue.Value{}
+		return nil
 	}
 	it, err := v.Fields(cue.Optional(true))
-	for err == nil && it.Next() {
-		if sel := it.Selector(); sel.IsString() && sel.Unquoted() == name {
-			return it.Value()
+	if err != nil {
+		return nil
+	}
+	fields := map[string]cue.Value{}
+	for it.Next() {
+		if sel := it.Selector(); sel.IsString() {
+			fields[sel.Unquoted()] = it.Value()
 		}
 	}
-	return cue.Value{}
+	return fields
 }
 
 // fieldNames lists the regular and optional fields of v but those in except.

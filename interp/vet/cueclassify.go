@@ -68,7 +68,7 @@ func sub(path []string, names ...string) []string {
 }
 
 func (c *cueChecker) unknownFunction(at []string) bool {
-	c.addAt(c.valueNode(at...), at, functionFinding(c.text(at...)))
+	c.addAt(c.valueNode(at...), at, functionFinding(c.unit.schema(), c.text(at...)))
 	return c.blank(at)
 }
 
@@ -106,7 +106,7 @@ func (c *cueChecker) unknownPredecessor(m mistake, action []string) bool {
 	at := sub(action, "phases", last[:i], "after", last[i+1:])
 	name := c.text(at...)
 	f := Finding{Rule: ruleUnknownPhase, Message: fmt.Sprintf("this action has no phase %q to wait for", name)}
-	f = f.hint(name, "phases", givenFields(c.lookup(sub(action, "phases")...)))
+	f = f.hint(name, "phases", c.given(sub(action, "phases")...))
 	c.addAt(c.valueNode(at...), at, f)
 	return c.blank(at)
 }
@@ -139,7 +139,7 @@ func (c *cueChecker) argumentNode(phase []string, arg string) ast.Node {
 // call reads which arguments a phase gives.
 func (c *cueChecker) call(phase []string) call {
 	function, _ := c.unit.schema().Function(c.text(sub(phase, "func")...))
-	given := givenFields(c.lookup(sub(phase, "args")...))
+	given := c.given(sub(phase, "args")...)
 	return call{
 		function: function,
 		given:    given,
@@ -150,7 +150,7 @@ func (c *cueChecker) call(phase []string) call {
 		},
 		fields: func(arg string) ([]string, bool) {
 			at := sub(phase, "args", arg)
-			return givenFields(c.lookup(at...)), slices.Contains(given, arg) && !c.blanked(at)
+			return c.given(at...), slices.Contains(given, arg) && !c.blanked(at)
 		},
 	}
 }
@@ -254,7 +254,7 @@ func (c *cueChecker) unknownName(name string, parent []string) Finding {
 		last = parent[len(parent)-1]
 	}
 	if function, ok := c.unit.schema().Function(c.text(sub(parent[:max(0, len(parent)-1)], "func")...)); ok && last == "args" {
-		return argumentFinding(function, name)
+		return argumentFinding(function, name, c.given(parent...))
 	}
 	names := fieldNames(c.lookup(parent...), name)
 	f := Finding{Rule: ruleUnknownField, Message: fmt.Sprintf("unknown field %q", name)}

@@ -1,6 +1,7 @@
 package vet
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,12 +13,13 @@ import (
 )
 
 // loadErrors reports what keeps a package from being evaluated. Where something is wrong
-// in a file, that it ends too early is no news.
+// in a file, that it ends too early or too late is no news.
 func (c *cueChecker) loadErrors(err errors.Error) {
 	broken := map[string]bool{}
 	for _, e := range errors.Errors(err) {
 		file := e.Position().Filename()
-		if atEnd := strings.HasSuffix(message(e), "found 'EOF'"); !atEnd || !broken[file] {
+		text := message(e)
+		if follows := strings.HasSuffix(text, "found 'EOF'") || strings.HasPrefix(text, "expected 'EOF'"); !follows || !broken[file] {
 			c.add(c.loadError(e))
 		}
 		broken[file] = true
@@ -47,7 +49,8 @@ func (c *cueChecker) loadError(e errors.Error) Finding {
 	if strings.HasSuffix(text, "found 'EOF'") {
 		return src.atEnd(f)
 	}
-	line, column := src.position(e.Position().Offset())
+	line, column, advice := src.syntaxPlace(text, e.Position().Offset())
+	f.Suggestion = cmp.Or(f.Suggestion, advice)
 	return src.atLine(line, column, "", f)
 }
 

@@ -1,6 +1,7 @@
 package vet
 
 import (
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -12,11 +13,30 @@ type memo struct {
 	// values by path, and the phases of actions in their order.
 	values map[string]cue.Value
 	phases map[string][]string
+	// given and all are the fields of structs by path: to list them is costly, because
+	// CUE sorts them each time.
+	given map[string][]string
+	all   map[string]map[string]cue.Value
 }
 
-func newMemo() *memo { return &memo{values: map[string]cue.Value{}, phases: map[string][]string{}} }
+func newMemo() *memo {
+	return &memo{
+		values: map[string]cue.Value{},
+		phases: map[string][]string{},
+		given:  map[string][]string{},
+		all:    map[string]map[string]cue.Value{},
+	}
+}
 
-func memoKey(path []string) string { return strings.Join(path, "\x00") }
+// memoKey is empty for the root alone.
+func memoKey(path []string) string {
+	var key strings.Builder
+	for _, name := range path {
+		key.WriteByte(0)
+		key.WriteString(name)
+	}
+	return key.String()
+}
 
 // remembered is what known has of the path, or else what find brings.
 func remembered[T any](known map[string]T, path []string, find func() T) T {
@@ -27,4 +47,22 @@ func remembered[T any](known map[string]T, path []string, find func() T) T {
 		known[key] = v
 	}
 	return v
+}
+
+// given lists the regular fields of the value at path: those that have a value. The list
+// is the memo's own.
+func (c *cueChecker) given(path ...string) []string {
+	return remembered(c.memo.given, path, func() []string { return givenFields(c.lookup(path...)) })
+}
+
+// has tells whether the value at path has a regular field. Most often there is none, and
+// then nothing is listed.
+func (c *cueChecker) has(path []string, name string) bool {
+	v, _ := c.lookup(path...).Default()
+	return v.LookupPath(cue.MakePath(cue.Str(name))).Exists() && slices.Contains(c.given(path...), name)
+}
+
+// anyField finds a field of the value at path, whether it has a value or is optional.
+func (c *cueChecker) anyField(path []string, name string) cue.Value {
+	return remembered(c.memo.all, path, func() map[string]cue.Value { return allFields(c.lookup(path...)) })[name]
 }

@@ -2,6 +2,7 @@ package vet
 
 import (
 	"fmt"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -19,6 +20,8 @@ func (c *cueChecker) operands() {
 				around = append(around, n)
 			case *ast.BinaryExpr:
 				return !c.mismatched(n, fieldPath(around))
+			case *ast.IfClause:
+				c.condition(n.Condition, fieldPath(around))
 			}
 			return true
 		}, func(n ast.Node) {
@@ -63,6 +66,20 @@ func (c *cueChecker) mismatched(e *ast.BinaryExpr, path []string) bool {
 	return true
 }
 
+// condition finds an `if` over what is neither true nor false, such as an option, which is a
+// text.
+func (c *cueChecker) condition(e ast.Expr, path []string) {
+	kind := c.operandKind(e, path)
+	if kind&cue.BoolKind != 0 {
+		return
+	}
+	f := Finding{Rule: valueRule(path), Message: fmt.Sprintf("the condition is %s, not true or false", kindText(kind)), Expected: "bool", Found: kindText(kind)}
+	if kind == cue.StringKind && chain(e) != nil {
+		f.Suggestion = fmt.Sprintf("compare it: if %s == \"true\"", strings.Join(chain(e), "."))
+	}
+	c.addAt(e, path, f)
+}
+
 // fittingKinds lists the kinds that an operator takes on its two sides; nil for one that
 // is not looked at.
 func fittingKinds(op token.Token) [][2]cue.Kind {
@@ -70,6 +87,12 @@ func fittingKinds(op token.Token) [][2]cue.Kind {
 	switch op {
 	case token.ADD, token.LSS, token.GTR, token.LEQ, token.GEQ:
 		return [][2]cue.Kind{numbers, texts, bytes}
+	case token.EQL, token.NEQ:
+		null := [2]cue.Kind{cue.NullKind, cue.TopKind}
+		return [][2]cue.Kind{
+			numbers, texts, bytes, null, {cue.TopKind, cue.NullKind}, {cue.BoolKind, cue.BoolKind},
+			{cue.StructKind, cue.StructKind}, {cue.ListKind, cue.ListKind},
+		}
 	case token.SUB, token.QUO:
 		return [][2]cue.Kind{numbers}
 	case token.MUL:

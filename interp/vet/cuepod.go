@@ -7,17 +7,15 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
 // podOverrides checks the overrides of an action's phases against the spec of a pod. The
 // schema leaves them open: it would be ten times its size.
 func (a *cueAction) podOverrides() {
 	for _, phase := range a.allPhases() {
-		function, _ := schema.Function(a.text(sub(phase, "func")...))
+		function, _ := a.unit.schema().Function(a.text(sub(phase, "func")...))
 		at := sub(phase, "args", "podOverride")
-		if _, has := function.Arg("podOverride"); !has || !slices.Contains(givenFields(a.lookup(sub(phase, "args")...)), "podOverride") {
+		if _, has := function.Arg("podOverride"); !has || !a.has(sub(phase, "args"), "podOverride") {
 			continue
 		}
 		a.podFields(at, "PodSpec")
@@ -30,7 +28,7 @@ func (a *cueAction) allPhases() [][]string {
 	for _, name := range a.phases {
 		paths = append(paths, sub(a.path, "phases", name))
 	}
-	if slices.Contains(givenFields(a.lookup(a.path...)), "deferPhase") {
+	if a.has(a.path, "deferPhase") {
 		paths = append(paths, sub(a.path, "deferPhase"))
 	}
 	return paths
@@ -39,7 +37,7 @@ func (a *cueAction) allPhases() [][]string {
 // podFields checks the fields of what stands at a path against a type of podSpec.
 func (a *cueAction) podFields(at []string, typ string) {
 	fields := podSpec()[typ]
-	for _, name := range givenFields(a.lookup(at...)) {
+	for _, name := range a.given(at...) {
 		path := sub(at, name)
 		field, ok := fieldNamed(fields, name)
 		switch {
@@ -64,7 +62,7 @@ func (a *cueAction) podField(path []string, field podField) {
 	case field.list:
 		a.podList(path, field)
 	case field.dict && a.podKind(path, "map", cue.StructKind):
-		for _, name := range givenFields(v) {
+		for _, name := range a.given(path...) {
 			a.podValue(sub(path, name), field.typ)
 		}
 	case !field.dict:
@@ -80,7 +78,7 @@ func (a *cueAction) podList(path []string, field podField) {
 		at := sub(path, strconv.Itoa(i))
 		a.podValue(at, field.typ)
 		names := givenFields(item)
-		if field.key != "" && item.IncompleteKind() == cue.StructKind && item.Err() == nil && !slices.Contains(names, field.key) && !slices.Contains(names, "$patch") {
+		if field.key != "" && item.IncompleteKind() == cue.StructKind && item.Err() == nil && !slices.Contains(names, field.key) && !slices.Contains(names, "$patch") && !misspelt(field.key, names) {
 			a.podFinding(at, false, Finding{
 				Rule:       rulePodOverride,
 				Message:    fmt.Sprintf("this item of %s has no %s, by which it is merged with the pod's own", field.name, field.key),

@@ -244,7 +244,7 @@ func (c *cueChecker) outputFinding(name string, phase, names []string) Finding {
 	function := c.text(sub(phase, "func")...)
 	f := Finding{Rule: ruleUnknownOutput, Message: fmt.Sprintf("phase %q (%s) has no output %q", phase[len(phase)-1], function, name)}
 	f = f.hint(name, "outputs", names)
-	if f.Replacement == "" && scripted(function) {
+	if f.Replacement == "" && scripted(c.unit.schema(), function) {
 		f.Suggestion = fmt.Sprintf("if its command writes it, declare it in the phase: output: %s: string", name)
 	}
 	return f
@@ -296,6 +296,9 @@ func (c *cueChecker) undefinedName(m mistake) bool {
 	}
 	if name.Name == "input" && len(path) > 2 {
 		c.inputNotInScope(name, path)
+	} else if (name.Name == "secrets" || name.Name == "configMaps") && contains(path, "phases") {
+		f.Suggestion = fmt.Sprintf("write `%s: _` in the phase: it brings those that it declares into scope", name.Name)
+		c.addAt(name, path, f)
 	} else if alias := c.calledHere(name); alias != "" {
 		f.Suggestion, f.Replacement = fmt.Sprintf("this file imports it as %s", alias), alias
 		c.addAt(name, path, f)
@@ -373,4 +376,15 @@ func afterLast(path []string, name string) []string {
 		}
 	}
 	return path
+}
+
+// fieldNamesOf lists the fields that stand in a struct itself.
+func fieldNamesOf(s *ast.StructLit) []string {
+	var names []string
+	for _, d := range s.Elts {
+		if f, ok := d.(*ast.Field); ok {
+			names = append(names, labelText(f.Label))
+		}
+	}
+	return names
 }

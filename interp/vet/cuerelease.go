@@ -11,9 +11,9 @@ func (r Release) checkCUE(u Unit) []Finding {
 	c.evaluate()
 	c.findings = nil // What else is wrong is not the business of this release.
 	for _, field := range c.blueprints() {
-		for _, action := range givenFields(c.lookup(field, "actions")) {
+		for _, action := range c.given(field, "actions") {
 			at := []string{field, "actions", action}
-			for _, phase := range givenFields(c.lookup(sub(at, "phases")...)) {
+			for _, phase := range c.given(sub(at, "phases")...) {
 				r.cuePhase(c, sub(at, "phases", phase))
 			}
 			r.cuePhase(c, sub(at, "deferPhase"))
@@ -31,7 +31,7 @@ func (r Release) cuePhase(c *cueChecker, at []string) {
 		c.addAt(c.phaseNode(at), sub(at, "func"), f)
 		return
 	}
-	for _, arg := range givenFields(c.lookup(sub(at, "args")...)) {
+	for _, arg := range c.given(sub(at, "args")...) {
 		path := sub(at, "args", arg)
 		if f, refused := r.argument(function, arg); refused {
 			c.addAt(c.labelNode(path...), path, f)
@@ -41,7 +41,7 @@ func (r Release) cuePhase(c *cueChecker, at []string) {
 			c.addAt(c.valueNode(path...), path, f)
 		}
 	}
-	for _, name := range givenFields(c.lookup(sub(at, "objects")...)) {
+	for _, name := range c.given(sub(at, "objects")...) {
 		path := sub(at, "objects", name, "kind")
 		if c.text(path...) != "ConfigMap" {
 			continue

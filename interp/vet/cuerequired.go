@@ -13,7 +13,7 @@ import (
 // value that is still to come.
 func (c *cueChecker) requiredFields(field string) {
 	c.required([]string{field}, "name", "a blueprint needs a name", "write name: \"…\"")
-	actions := givenFields(c.lookup(field, "actions"))
+	actions := c.given(field, "actions")
 	if len(actions) == 0 && !c.somewhere([]string{field, "actions"}) {
 		c.addAt(c.labelNode(field), []string{field}, Finding{
 			Rule:       ruleStructure,
@@ -36,7 +36,23 @@ func (c *cueChecker) required(at []string, field, message, suggestion string) {
 	if v.IncompleteKind() != cue.StringKind || v.IsConcrete() || c.somewhere(sub(at, field)) || !c.somewhere(at) || c.partlyBlanked(at) {
 		return
 	}
+	if f := c.misspeltField(at, field); f != nil {
+		finding := Finding{Rule: ruleUnknownField, Message: fmt.Sprintf("%s has no field %q", fieldOwner(at), labelText(f.Label))}
+		c.addAt(f.Label, at, finding.hint(labelText(f.Label), "fields", []string{field}))
+		return
+	}
 	c.addAt(c.labelNode(at...), at, Finding{Rule: ruleStructure, Message: message, Suggestion: suggestion})
+}
+
+// misspeltField is the field at a path that was meant to be another, or nil.
+func (c *cueChecker) misspeltField(at []string, field string) *ast.Field {
+	o := &cueOutliner{cueChecker: c, path: at}
+	for _, f := range o.written(at) {
+		if misspelt(field, []string{labelText(f.Label)}) {
+			return f
+		}
+	}
+	return nil
 }
 
 // somewhere tells whether the user writes something at a path, in this package or in one

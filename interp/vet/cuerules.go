@@ -44,16 +44,15 @@ func (c *cueChecker) reported(field string) bool {
 
 // blueprints lists the top-level fields that have actions.
 func (c *cueChecker) blueprints() []string {
-	return slices.DeleteFunc(givenFields(c.root), func(name string) bool {
+	return slices.DeleteFunc(slices.Clone(c.given()), func(name string) bool {
 		return !c.root.LookupPath(cue.MakePath(cue.Str(name), cue.Str("actions"))).Exists()
 	})
 }
 
 // typed tells whether the schema knows of a blueprint: it gives each action a name.
 func (c *cueChecker) typed(field string) bool {
-	for _, action := range givenFields(c.lookup(field, "actions")) {
-		phases := c.lookup(field, "actions", action, "phases")
-		for _, phase := range givenFields(phases) {
+	for _, action := range c.given(field, "actions") {
+		for _, phase := range c.given(field, "actions", action, "phases") {
 			if !c.lookup(field, "actions", action, "phases", phase, "secrets").Exists() {
 				return false
 			}
@@ -64,7 +63,7 @@ func (c *cueChecker) typed(field string) bool {
 
 func (c *cueChecker) blueprintRules(field string) {
 	actions := []string{field, "actions"}
-	for _, name := range givenFields(c.lookup(actions...)) {
+	for _, name := range c.given(actions...) {
 		a := &cueAction{cueChecker: c, path: sub(actions, name)}
 		a.phases = c.phaseNames(a.path)
 		for i := range a.phases {
@@ -81,20 +80,56 @@ func (c *cueChecker) blueprintRules(field string) {
 // comprehensions first.
 func (c *cueChecker) phaseNames(action []string) []string {
 	return remembered(c.memo.phases, action, func() []string {
+		if names := c.plainPhases(sub(action, "phases")); names != nil {
+			return names
+		}
 		names, err := interp.PhaseNames(c.lookup(action...))
 		if err != nil {
-			return givenFields(c.lookup(sub(action, "phases")...))
+			return c.given(sub(action, "phases")...)
 		}
 		return names
 	})
+}
+
+// plainPhases lists phases that all stand as literals in one struct, so that the source
+// alone tells their order; nil if they do not. To ask CUE for it costs an evaluation of
+// each part of each phase.
+func (c *cueChecker) plainPhases(at []string) []string {
+	places := locate(c.files, at)
+	if len(places) != 1 {
+		return nil
+	}
+	written, ok := places[0].value.(*ast.StructLit)
+	if !ok {
+		return nil
+	}
+	var names []string
+	for _, d := range written.Elts {
+		f, ok := d.(*ast.Field)
+		if _, comment := d.(*ast.CommentGroup); comment {
+			continue
+		}
+		if !ok {
+			return nil
+		}
+		name, _, err := ast.LabelName(f.Label)
+		if _, literal := f.Value.(*ast.StructLit); err != nil || !literal {
+			return nil
+		}
+		names = append(names, name)
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(c.given(at...)))) {
+		return nil
+	}
+	return names
 }
 
 // writtenArtifacts lists the names of the artifacts that the blueprint's actions
 // write.
 func (c *cueChecker) writtenArtifacts(actions []string) []string {
 	var names []string
-	for _, action := range givenFields(c.lookup(actions...)) {
-		names = append(names, givenFields(c.lookup(sub(actions, action, "outputArtifacts")...))...)
+	for _, action := range c.given(actions...) {
+		names = append(names, c.given(sub(actions, action, "outputArtifacts")...)...)
 	}
 	return names
 }
@@ -132,7 +167,7 @@ func (a *cueAction) checkAliases(phase []string) {
 // them.
 func (a *cueAction) checkObjectNames(phase []string) {
 	declared := sub(phase, "objects")
-	for _, object := range givenFields(a.lookup(declared...)) {
+	for _, object := range a.given(declared...) {
 		at := sub(declared, object)
 		if v := a.lookup(sub(at, "name")...); v.Exists() && !v.IsConcrete() && !a.somewhere(sub(at, "name")) && a.somewhere(at) {
 			a.addAt(a.labelNode(at...), at, Finding{
@@ -214,7 +249,7 @@ func (a *cueAction) checkObject(reader int, n ast.Node, names []string) {
 	if len(names) < 2 || names[0] != "secrets" && names[0] != "configMaps" {
 		return
 	}
-	declared := givenFields(a.lookup(sub(a.path, "phases", phase, "objects")...))
+	declared := a.given(sub(a.path, "phases", phase, "objects")...)
 	if slices.Contains(declared, names[1]) {
 		return
 	}
@@ -227,13 +262,13 @@ func (a *cueAction) checkObject(reader int, n ast.Node, names []string) {
 
 // hasAfter tells whether the author says what a phase waits for.
 func (a *cueAction) hasAfter(phase string) bool {
-	return slices.Contains(givenFields(a.lookup(sub(a.path, "phases", phase)...)), "after")
+	return a.has(sub(a.path, "phases", phase), "after")
 }
 
 // checkArtifacts finds artifacts that are read and that no action writes. With
 // `artifactsFrom` the types do that.
 func (a *cueAction) checkArtifacts(written []string) {
-	if a.artifactsUnknown[a.path[len(a.path)-1]] || slices.Contains(givenFields(a.lookup(a.path...)), "artifactsFrom") {
+	if a.artifactsUnknown[a.path[len(a.path)-1]] || a.takesNothing() || a.has(a.path, "artifactsFrom") {
 		return
 	}
 	for _, p := range locate(a.files, a.path) {
@@ -253,6 +288,28 @@ func (a *cueAction) checkArtifacts(written []string) {
 			a.addAt(lastPart(n, 3), a.path, f)
 		})
 	}
+}
+
+// takesNothing reports what is read of the artifacts of another action that writes none, and
+// whether it does so: CUE takes them for such that are still to come.
+func (a *cueAction) takesNothing() bool {
+	from := a.text(sub(a.path, "artifactsFrom")...)
+	source := sub(a.path[:len(a.path)-1], from)
+	if from == "" || !a.somewhere(source) || a.somewhere(sub(source, "outputArtifacts")) {
+		return false
+	}
+	for _, p := range locate(a.files, a.path) {
+		walkChains(p.value, func(n ast.Node, names []string) {
+			if len(names) > 2 && names[0] == "input" && names[1] == "artifactsIn" {
+				a.addAt(lastPart(n, 3), a.path, Finding{
+					Rule:       ruleUnknownArtifact,
+					Message:    fmt.Sprintf("action %q writes no artifacts, so there is no %q", from, names[2]),
+					Suggestion: fmt.Sprintf("write outputArtifacts: %s: keyValue: … in action %q", names[2], from),
+				})
+			}
+		})
+	}
+	return true
 }
 
 // walkChains calls visit for each selection that starts at a name, the longest

@@ -13,6 +13,9 @@ import (
 
 // wrongValue handles a value that does not fit, at the expression that gives it.
 func (c *cueChecker) wrongValue(m mistake) bool {
+	if c.listMistake(m) {
+		return true
+	}
 	places := c.conflicting(m)
 	expr := c.valueExpr(m, places)
 	f := c.describeValue(m, expr)
@@ -119,8 +122,13 @@ func (c *cueChecker) describeValue(m mistake, expr ast.Expr) Finding {
 		f.Found = c.kindOf(m.path, expr)
 	}
 	f.expectFromTypes(m.text)
+	if strings.Contains(m.text, "does not satisfy time.Duration") && f.Expected == "" {
+		f.Expected = "a duration such as 90s or 1h30m"
+	}
 	switch {
-	case f.Expected != "" && f.Found != "":
+	case strings.HasPrefix(m.text, "conflicting values ") && strings.HasPrefix(f.Found, f.Expected+" "):
+		f.Message, f.Expected = subject+" has another value already", ""
+	case f.Expected != "" && f.Found != "" && f.Expected != f.Found:
 		f.Message = fmt.Sprintf("%s: expected %s, found %s", subject, f.Expected, f.Found)
 	default:
 		f.Message = fmt.Sprintf("%s: %s", subject, m.text)

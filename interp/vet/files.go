@@ -217,8 +217,11 @@ func skipped(name string) bool {
 
 func (c *Collector) found(path string, packages map[string][]File) {
 	ext := strings.ToLower(filepath.Ext(path))
-	if !slices.Contains([]string{".cue", ".yaml", ".yml"}, ext) || c.excluded(path) {
+	if !slices.Contains([]string{".cue", ".yaml", ".yml", ".json"}, ext) || c.excluded(path) {
 		return
+	}
+	if ext == ".json" && isLarge(path) {
+		return // JSON is written by programs of all kinds: this was not meant to be a blueprint.
 	}
 	data, ok := c.read(path)
 	if !ok {
@@ -226,6 +229,10 @@ func (c *Collector) found(path string, packages map[string][]File) {
 	}
 	f := File{Name: path, Data: data}
 	switch {
+	case ext == ".json":
+		if looksLikeLegacy(data) && bytes.Contains(data, legacyGroup) {
+			c.add(f)
+		}
 	case ext != ".cue":
 		if looksLikeLegacy(data) {
 			c.add(f)
@@ -234,6 +241,12 @@ func (c *Collector) found(path string, packages map[string][]File) {
 		key := filepath.Dir(path) + "\x00" + packageClause(data)
 		packages[key] = append(packages[key], f)
 	}
+}
+
+// isLarge tells whether a file is larger than any that is read.
+func isLarge(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > MaxFileSize
 }
 
 var packageLine = regexp.MustCompile(`(?m)^package\s+([\pL_$#][\pL\pN_$]*)`)

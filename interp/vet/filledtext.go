@@ -14,6 +14,9 @@ type filledText struct {
 	// report adds a finding about a part of the source, by the offsets that the pieces
 	// of the forms have.
 	report func(start, end int, f Finding)
+	// line is the line of an offset of the source, in a folded text, whose lines become
+	// one; else it is nil.
+	line func(offset int) int
 }
 
 // A trial is a text with a word in the place of each value, and the way back from
@@ -109,6 +112,14 @@ func (t *trial) source(offset int) int {
 	return p.source + offset - p.at
 }
 
+// sourceEnd is where the source ends of what stands before an offset in the text.
+func (t *trial) sourceEnd(offset int) int {
+	if p := t.piece(offset - 1); offset > 0 && p.value != nil {
+		return p.value.end
+	}
+	return t.source(offset)
+}
+
 // literal is the text, if no value is put into it.
 func (t *filledText) literal() (string, bool) {
 	if len(t.values()) > 0 || len(t.forms) != 1 {
@@ -149,5 +160,5 @@ func (t *filledText) mark(f Finding) {
 	form := t.forms[0]
 	line, _, _ := strings.Cut(form.String(), "\n")
 	start := form.source(0)
-	t.report(start, max(start, form.source(len(line))), f)
+	t.report(start, max(start, form.sourceEnd(len(line))), f)
 }

@@ -14,25 +14,15 @@ import (
 var objectKinds = [...]string{"StatefulSet", "Deployment", "DeploymentConfig", "PVC", "Namespace", "Object", "Any"}
 
 // functionFinding says that there is no such function.
-func functionFinding(name string) Finding {
+func functionFinding(set *schema.Set, name string) Finding {
 	f := Finding{Rule: ruleUnknownFunction, Message: fmt.Sprintf("unknown function %q", name), Found: name}
-	f = f.hint(name, "functions", schema.FunctionNames())
+	f = f.hint(name, "functions", set.Names())
 	switch became, instead := drafts(name); {
 	case became != "":
 		f.Message += ": " + became
 		f.Suggestion, f.Replacement = instead, ""
 	case f.Replacement == "":
 		f.Suggestion = "`rescue explain` lists the functions"
-	}
-	return f
-}
-
-// argumentFinding says that the function has no such argument.
-func argumentFinding(function schema.Func, name string) Finding {
-	f := Finding{Rule: ruleUnknownArgument, Message: fmt.Sprintf("%s has no argument %q", function.Name, name)}
-	f = f.hint(name, "arguments", function.ArgNames())
-	if _, ok := function.Arg("podOverride"); ok && f.Replacement == "" && ofContainer(name) {
-		f.Suggestion = "set it in podOverride, in the entry of the container"
 	}
 	return f
 }
@@ -49,8 +39,8 @@ func aliasFinding(function schema.Func, name string) Finding {
 }
 
 // scripted says whether the function's outputs are what its command writes.
-func scripted(function string) bool {
-	f, ok := schema.Function(function)
+func scripted(set *schema.Set, function string) bool {
+	f, ok := set.Function(function)
 	return ok && f.Script
 }
 
@@ -232,8 +222,8 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // fixedOutputs lists what a function always returns; ok is false if the function
 // is not known.
-func fixedOutputs(name string) (outputs []string, ok bool) {
-	f, ok := schema.Function(name)
+func fixedOutputs(set *schema.Set, name string) (outputs []string, ok bool) {
+	f, ok := set.Function(name)
 	for _, o := range f.Outputs {
 		outputs = append(outputs, o.Name)
 	}

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/schema"
 	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // checkYAML checks the documents of a legacy file.
 func checkYAML(u Unit) []Finding {
 	file := u.Files[0]
-	c := &legacyChecker{src: newSource(file.Name, file.Data)}
+	c := &legacyChecker{src: newSource(file.Name, file.Data), set: u.schema()}
 	docs, err := compat.Parse(file.Name, file.Data)
 	c.parseErrors(err)
 	known := 0
@@ -53,7 +54,9 @@ func (c *legacyChecker) apiVersion(doc *compat.Document) {
 
 // A legacyChecker collects the findings of one YAML file.
 type legacyChecker struct {
-	src      *source
+	src *source
+	// set has the functions that there are.
+	set      *schema.Set
 	findings []Finding
 	// functions of templates, once they are asked for.
 	functions []string
@@ -61,6 +64,8 @@ type legacyChecker struct {
 	cursors map[*compat.Value]*compat.Cursor
 	// parsed templates by the value that they stand in.
 	parsed map[*compat.Value]parsedTemplate
+	// manifest says that the fields of pods are those of one to create, not to change.
+	manifest bool
 }
 
 // parseErrors reports what keeps the file from being read.

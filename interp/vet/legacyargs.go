@@ -53,7 +53,7 @@ func (p *legacyPhase) arguments(function schema.Func) {
 		arg, known := function.Arg(f.Name)
 		switch {
 		case !known:
-			p.key(f, path, argumentFinding(function, f.Name))
+			p.key(f, path, argumentFinding(function, f.Name, p.argumentNames()))
 			continue
 		case function.Canonical(f.Name) != f.Name:
 			p.key(f, path, aliasFinding(function, f.Name))
@@ -62,6 +62,9 @@ func (p *legacyPhase) arguments(function schema.Func) {
 			t := typeChecker{p.legacyChecker, function.Name}
 			t.check(f.Value, arg, path)
 		}
+	}
+	if misspelt("args", fieldNamesIn(p.phase.Unknown)) {
+		return // They are there, under a name that is none.
 	}
 	for _, problem := range p.call(function).problems() {
 		if field := p.phase.Arg(problem.arg); field != nil {
@@ -79,8 +82,8 @@ func (p *legacyPhase) call(function schema.Func) call {
 	for _, f := range p.phase.Args {
 		name := f.Name
 		if _, known := function.Arg(name); !known {
-			if near := suggest.Nearest(name, function.ArgNames()); near != "" {
-				name = near
+			if meant := meantArgument(function, name, p.argumentNames()); meant != "" {
+				name = meant
 			}
 		}
 		c.given = append(c.given, name)
@@ -89,6 +92,15 @@ func (p *legacyPhase) call(function schema.Func) call {
 		}
 	}
 	return c
+}
+
+// argumentNames lists the arguments as they are written.
+func (p *legacyPhase) argumentNames() []string {
+	names := make([]string, len(p.phase.Args))
+	for i, f := range p.phase.Args {
+		names[i] = f.Name
+	}
+	return names
 }
 
 // literal is the text of an argument that is no template.
@@ -107,7 +119,7 @@ func (p *legacyPhase) fieldsOf(arg string) ([]string, bool) {
 	if f == nil || f.Value.Kind != compat.Map {
 		return nil, false
 	}
-	function, _ := schema.Function(p.phase.Func)
+	function, _ := p.set.Function(p.phase.Func)
 	constraint, _ := function.Arg(arg)
 	known := fieldNames(constraint.Value)
 	var names []string
@@ -187,6 +199,9 @@ func isList(arg schema.Arg) bool { return arg.Kind == cue.ListKind }
 // list checks the items; a single value counts as a list of one.
 func (t typeChecker) list(v *compat.Value, arg schema.Arg, path string) {
 	if v.Kind != compat.List {
+		if contains(scriptArguments, arg.Name) && v.Kind == compat.String && !isTemplate(v.Str) && strings.Contains(strings.TrimSpace(v.Str), " ") {
+			t.mismatch(v, arg.Name, TypeText(arg), path) // No program has a name of several words.
+		}
 		return
 	}
 	if len(v.Items) == 0 {
@@ -243,7 +258,7 @@ func (t typeChecker) nested(v *compat.Value, constraint cue.Value, name, path st
 }
 
 func (t typeChecker) mismatch(v *compat.Value, name, expected, path string) {
-	if t.known(v.Line, v.Column) {
+	if t.known(v.Line, v.Column) || v.Kind == compat.Map && t.known(v.Line, v.Column+1) {
 		return // It has the wrong type for another reason, which is reported.
 	}
 	found := foundText(v)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
-	"github.com/rescuecue/rescue/schema"
 )
 
 // function checks that there is such a function, and its arguments.
@@ -15,9 +14,9 @@ func (p *legacyPhase) function() {
 	if p.phase.Func == "" {
 		return
 	}
-	function, known := schema.Function(p.phase.Func)
+	function, known := p.set.Function(p.phase.Func)
 	if !known {
-		p.value(p.phase.FuncPos, p.path+".func", functionFinding(p.phase.Func))
+		p.value(p.phase.FuncPos, p.path+".func", functionFinding(p.set, p.phase.Func))
 		return
 	}
 	if function.Removed != "" {
@@ -29,7 +28,7 @@ func (p *legacyPhase) function() {
 
 // unnamed warns of a phase without a name.
 func (p *legacyPhase) unnamed() {
-	if p.phase.Name != "" || p.phase.Value.Kind != compat.Map {
+	if p.phase.Name != "" || p.phase.Value.Kind != compat.Map || misspelt("name", fieldNamesIn(p.phase.Unknown)) {
 		return
 	}
 	f := Finding{Rule: ruleUnnamedPhase, Message: "the phase has no name, so that no template can read its outputs", Suggestion: "add `name: …`"}

@@ -2,6 +2,7 @@ package vet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
@@ -13,7 +14,7 @@ import (
 // pod that its function makes.
 func (p *legacyPhase) podOverride() {
 	override := p.phase.Arg("podOverride")
-	function, _ := schema.Function(p.phase.Func)
+	function, _ := p.set.Function(p.phase.Func)
 	if _, has := function.Arg("podOverride"); !has || override == nil || override.Value.Kind != compat.Map {
 		return
 	}
@@ -101,14 +102,32 @@ func (c *legacyChecker) podList(v *compat.Value, field podField, path string) {
 	for i, item := range v.Items {
 		at := fmt.Sprintf("%s.%d", path, i)
 		c.podValue(item, field.typ, at)
-		if field.key != "" && item.Kind == compat.Map && item.Get(field.key) == nil && item.Get("$patch") == nil {
-			c.value(item, at, Finding{
-				Rule:       rulePodOverride,
-				Message:    fmt.Sprintf("this item of %s has no %s, by which it is merged with the pod's own", field.name, field.key),
-				Suggestion: fmt.Sprintf("add `%s: …`", field.key),
-			})
+		if field.key == "" || item.Kind != compat.Map || item.Get(field.key) != nil || item.Get("$patch") != nil || misspelt(field.key, fieldNamesIn(item.Fields)) {
+			continue
 		}
+		f := Finding{
+			Rule:       rulePodOverride,
+			Message:    fmt.Sprintf("this item of %s has no %s, by which it is merged with the pod's own", field.name, field.key),
+			Suggestion: fmt.Sprintf("add `%s: …`", field.key),
+		}
+		if c.manifest {
+			f.Message = fmt.Sprintf("this item of %s has no %s", field.name, field.key)
+		}
+		c.value(item, at, f)
 	}
+}
+
+// misspelt tells whether one of the names given was meant to be another.
+func misspelt(name string, given []string) bool {
+	return slices.ContainsFunc(given, func(g string) bool { return suggest.Nearest(g, []string{name}) != "" })
+}
+
+func fieldNamesIn(fields []*compat.Field) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
 }
 
 // podValue checks a single value. Templates give text, and the override is decoded
@@ -157,11 +176,14 @@ func (c *legacyChecker) quantity(v *compat.Value, path string) {
 }
 
 func (c *legacyChecker) podMismatch(v *compat.Value, expected, path string) {
-	_, field, _ := strings.Cut(path, "podOverride.")
+	field := path
+	if i := strings.Index(path, "podOverride."); i >= 0 {
+		field = path[i:]
+	}
 	found := foundText(v)
 	f := Finding{
 		Rule:     rulePodOverride,
-		Message:  fmt.Sprintf("podOverride.%s: expected %s, found %s", field, expected, found),
+		Message:  fmt.Sprintf("%s: expected %s, found %s", field, expected, found),
 		Expected: expected,
 		Found:    found,
 	}

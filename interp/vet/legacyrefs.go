@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/schema"
 )
 
 // reference checks a path from the root of the parameters.
@@ -208,13 +209,30 @@ func (r reference) tooEarly(writer int) bool {
 
 func (r reference) deferPhase() {
 	if phase := r.action.DeferPhase; phase != nil {
-		r.phasePart(phase, 1)
+		if !r.beforeDefer() {
+			r.phasePart(phase, 1)
+		}
 		return
 	}
 	if r.misspelt("deferPhase") {
 		return
 	}
 	r.complain(Finding{Rule: ruleUnknownPhase, Message: fmt.Sprintf("action %q has no deferPhase", r.action.Key)})
+}
+
+// beforeDefer reports what a phase reads of the defer phase, which runs after all of them.
+func (r reference) beforeDefer() bool {
+	part, ok := r.name(1)
+	own := r.number == len(r.action.Phases) && r.at != inObjects
+	if !ok || r.at == inArtifacts || own && part != "Output" {
+		return false
+	}
+	f := Finding{Rule: rulePhaseOrder, Message: "the defer phase runs after all others: nothing of it is known here", Suggestion: "read it in the output artifacts"}
+	if own {
+		f.Message, f.Suggestion = "the defer phase reads its own output", ""
+	}
+	r.complain(f)
+	return true
 }
 
 // phasePart checks what is read of a phase; step is the number of that part.
@@ -234,13 +252,13 @@ func (r reference) phasePart(phase *compat.BlueprintPhase, step int) {
 
 // output finds outputs that the phase's function or script does not produce.
 func (r reference) output(phase *compat.BlueprintPhase, name string) {
-	outputs, complete := phaseOutputs(phase)
+	outputs, complete := phaseOutputs(r.set, phase)
 	if !complete || slices.Contains(outputs, name) {
 		return
 	}
 	f := Finding{Rule: ruleUnknownOutput, Message: fmt.Sprintf("phase %q (%s) has no output %q", phase.Name, phase.Func, name)}
 	f = f.hint(name, "outputs", outputs)
-	if f.Replacement == "" && scripted(phase.Func) {
+	if f.Replacement == "" && scripted(r.set, phase.Func) {
 		f.Suggestion = fmt.Sprintf("its command has to write it: kando output %s VALUE", name)
 	}
 	r.complain(f)
@@ -353,9 +371,9 @@ func (r reference) options() {
 // phaseOutputs lists the outputs of a phase. complete is false if there may be
 // more: a key that only the running script knows, a program that writes outputs
 // itself, or a function that is unknown.
-func phaseOutputs(phase *compat.BlueprintPhase) (outputs []string, complete bool) {
-	if !scripted(phase.Func) {
-		return fixedOutputs(phase.Func)
+func phaseOutputs(set *schema.Set, phase *compat.BlueprintPhase) (outputs []string, complete bool) {
+	if !scripted(set, phase.Func) {
+		return fixedOutputs(set, phase.Func)
 	}
 	command := phase.Arg("command")
 	if phase.Func == "MultiContainerRun" {

@@ -137,22 +137,7 @@ func isPlaceholder(text string) bool { return strings.Trim(text, "x_ ") == "" }
 
 // object checks that an object to be created says what it is.
 func (s spec) object(root *compat.Value) {
-	var missing []string
-	for _, name := range []string{"apiVersion", "kind"} {
-		if text, ok := root.Get(name).Text(); (!ok || text == "") && s.certain(name) {
-			missing = append(missing, name)
-		}
+	if f := incompleteObject(root, s.certain); f.Message != "" {
+		s.complain(root.Line, root.Column, f)
 	}
-	metadata := root.Get("metadata")
-	if metadata.Get("name") == nil && metadata.Get("generateName") == nil && root.Get("items") == nil && s.certain("name") {
-		missing = append(missing, "metadata.name")
-	}
-	if len(missing) == 0 {
-		return
-	}
-	s.complain(root.Line, root.Column, Finding{
-		Rule:     ruleResourceSpec,
-		Message:  "the object to create has no " + strings.Join(missing, ", "),
-		Expected: strings.Join(missing, ", "),
-	})
 }

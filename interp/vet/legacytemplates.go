@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
-	"github.com/rescuecue/rescue/schema"
 	"github.com/rescuecue/rescue/schema/suggest"
 )
 
@@ -26,7 +25,7 @@ const (
 // argumentTemplates checks the templates in the arguments. Those of Wait and
 // WaitV2 have a language of their own, but for the object references.
 func (p *legacyPhase) argumentTemplates() {
-	function := meant(p.phase.Func, schema.FunctionNames())
+	function := meant(p.phase.Func, p.set.Names())
 	wait := strings.EqualFold(function, "Wait") || strings.EqualFold(function, "WaitV2")
 	for _, f := range p.phase.Args {
 		path := p.path + ".args." + f.Name

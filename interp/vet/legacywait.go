@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/rescuecue/rescue/compat"
-	"github.com/rescuecue/rescue/schema"
 )
 
 // waitConditions checks the conditions of Wait and WaitV2, which are templates of
@@ -34,7 +33,7 @@ func (p *legacyPhase) waitConditions(v *compat.Value, path string) {
 // that cannot be read until its time is over.
 func (p *legacyPhase) condition(v *compat.Value, path string) {
 	t := template{p, v, path, inArguments}
-	v2 := strings.EqualFold(meant(p.phase.Func, schema.FunctionNames()), "WaitV2")
+	v2 := strings.EqualFold(meant(p.phase.Func, p.set.Names()), "WaitV2")
 	parse := compat.ParseWait
 	if v2 {
 		parse = compat.ParseWaitV2

@@ -148,7 +148,7 @@ func (m *yamlMutator) reference(bp *compat.Blueprint, a *compat.BlueprintAction,
 		if p == nil {
 			return
 		}
-		if _, complete := phaseOutputs(p); names[2] == "Output" && complete {
+		if _, complete := phaseOutputs(schema.Embedded(), p); names[2] == "Output" && complete {
 			m.step(v, r, 3, "output", false, ruleUnknownOutput)
 		}
 		if names[2] == "Secrets" {

@@ -3,11 +3,15 @@ package vet
 import (
 	"slices"
 	"strings"
+
+	"github.com/rescuecue/rescue/schema"
 )
 
 // An outline is a blueprint as the rules see it that ask whether it makes sense: the
 // same for both languages. Each rule of that kind is one function of an outline.
 type outline struct {
+	// schema has the functions that are called.
+	schema  *schema.Set
 	actions []*outlineAction
 	// native says that it is in CUE: Kanister does not run it.
 	native bool
@@ -62,6 +66,11 @@ type outlinePhase struct {
 	// outputs are those that the phase's script writes, as far as they are in sight.
 	outputs []outlineName
 	scripts []*script
+	// manifests are the objects in the spec of KubeOps, and unreadable is what keeps them
+	// from being read; pods are the specs of pods in them and in the podOverride.
+	manifests  []*manifest
+	unreadable []manifestError
+	pods       []*outlineValue
 }
 
 // An outlineField is a field of a map, or an argument.
@@ -141,10 +150,16 @@ func (o *outline) eachScript(visit func(*outlinePhase, *script)) {
 	})
 }
 
-// findScripts parses the scripts in the phase's commands.
-func (p *outlinePhase) findScripts() {
+// read parses what the phase's arguments hold: objects of Kubernetes, and the scripts in
+// its commands.
+func (p *outlinePhase) read() {
+	if override := p.arg("podOverride"); override != nil {
+		p.pods = append(p.pods, override)
+	}
+	p.readManifests()
+	p.podScripts()
 	for _, name := range scriptArguments {
-		if s := scriptOf(p.arg(name)); s != nil {
+		if s := scriptOf(p.arg(name), podCommands[p.function]); s != nil {
 			p.scripts = append(p.scripts, s)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 // outline of the blueprint in a field, from the user's source: what CUE makes of it
 // says which phases there are, and the source what stands in them.
 func (c *cueChecker) outline(field string) *outline {
-	o := &outline{native: true}
-	for _, name := range givenFields(c.lookup(field, "actions")) {
+	o := &outline{schema: c.unit.schema(), native: true}
+	for _, name := range c.given(field, "actions") {
 		a := &cueOutliner{cueChecker: c, path: []string{field, "actions", name}}
 		o.actions = append(o.actions, a.action(name))
 	}
@@ -70,7 +70,7 @@ func (a *cueOutliner) action(name string) *outlineAction {
 	a.names = a.phaseNames(a.path)
 	a.phases(out)
 	a.deferPhase(out)
-	for _, artifact := range givenFields(a.lookup(sub(a.path, "outputArtifacts")...)) {
+	for _, artifact := range a.given(sub(a.path, "outputArtifacts")...) {
 		out.writes = append(out.writes, a.artifact(artifact))
 	}
 	out.reads = a.reads()
@@ -175,7 +175,7 @@ func labelText(label ast.Label) string {
 
 func (a *cueOutliner) deferPhase(out *outlineAction) {
 	at := sub(a.path, "deferPhase")
-	if !slices.Contains(givenFields(a.lookup(a.path...)), "deferPhase") {
+	if !a.has(a.path, "deferPhase") {
 		return
 	}
 	p := a.phase("deferPhase", at, a.find(at))
@@ -193,12 +193,12 @@ func (a *cueOutliner) phase(name string, path []string, places []place) *outline
 	}
 	p.mark = a.nodeMark(firstOf(fn, places), sub(path, "func"))
 	p.args = v.fields(v.part(places, "args"), sub(path, "args"))
-	if scripted(p.function) {
+	if scripted(a.unit.schema(), p.function) {
 		for _, f := range v.labels(v.part(places, "output")) {
 			p.outputs = append(p.outputs, outlineName{labelText(f.Label), a.nodeMark(f.Label, sub(path, "output", labelText(f.Label)))})
 		}
 	}
-	p.findScripts()
+	p.read()
 	return p
 }
 
@@ -228,7 +228,7 @@ func firstOf(function, phase []place) ast.Node {
 func (a *cueOutliner) artifact(name string) outlineArtifact {
 	at := sub(a.path, "outputArtifacts", name)
 	out := outlineArtifact{name: name, mark: a.nodeMark(a.labelNode(at...), at)}
-	for _, key := range givenFields(a.lookup(sub(at, "keyValue")...)) {
+	for _, key := range a.given(sub(at, "keyValue")...) {
 		path := sub(at, "keyValue", key)
 		out.keys = append(out.keys, outlineName{key, a.nodeMark(a.labelNode(path...), path)})
 	}

@@ -8,7 +8,7 @@ import (
 
 // outline of the blueprint, from its actions as they were checked.
 func (b *legacyBlueprint) outline(actions []*legacyAction) *outline {
-	o := &outline{}
+	o := &outline{schema: b.set}
 	for _, a := range actions {
 		o.actions = append(o.actions, a.outline())
 	}
@@ -45,13 +45,13 @@ func (a *legacyAction) outlinePhase(p *compat.BlueprintPhase) *outlinePhase {
 	out.mark = a.valueMark(at, path+".func")
 	out.args = a.outlineFields(p.Args, path+".args")
 	out.outputs = a.scriptOutputs(p, path)
-	out.findScripts()
+	out.read()
 	return out
 }
 
 // scriptOutputs are the keys that the phase's command writes.
 func (c *legacyChecker) scriptOutputs(p *compat.BlueprintPhase, path string) []outlineName {
-	if !scripted(p.Func) {
+	if !scripted(c.set, p.Func) {
 		return nil
 	}
 	var all []outlineName
@@ -107,6 +107,12 @@ func (c *legacyChecker) filledText(v *compat.Value, path string) *filledText {
 		}
 		c.part(v, start, end, path, f)
 	}}
+	if v.Style == compat.Folded {
+		t.line = func(offset int) int {
+			line, _ := c.place(v, offset)
+			return line
+		}
+	}
 	if !isTemplate(v.Str) {
 		form := &trial{}
 		form.literally(v.Str, 0)

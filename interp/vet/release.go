@@ -110,7 +110,7 @@ func JoinRelease(findings, refused []Finding) []Finding {
 }
 
 func (r Release) checkYAML(file File) []Finding {
-	c := &legacyChecker{src: newSource(file.Name, file.Data)}
+	c := &legacyChecker{src: newSource(file.Name, file.Data), set: schema.Embedded()}
 	// What cannot be read is reported elsewhere.
 	docs, _ := compat.Parse(file.Name, file.Data)
 	for _, doc := range docs {

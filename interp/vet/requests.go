@@ -27,7 +27,7 @@ func checkRequests(units []Unit) []Finding {
 			continue
 		}
 		file := u.Files[0]
-		c := &legacyChecker{src: newSource(file.Name, file.Data)}
+		c := &legacyChecker{src: newSource(file.Name, file.Data), set: u.schema()}
 		for _, doc := range documents(file, compat.KindActionSet) {
 			for i, v := range requested(doc) {
 				request{c, v, fmt.Sprintf("spec.actions.%d", i)}.against(known, file)
@@ -81,7 +81,7 @@ func legacyBlueprints(units []Unit) blueprints {
 		}
 		for _, doc := range documents(u.Files[0], compat.KindBlueprint) {
 			bp, _ := compat.ReadBlueprint(doc)
-			b := &legacyBlueprint{&legacyChecker{src: newSource(u.Files[0].Name, u.Files[0].Data)}, bp}
+			b := &legacyBlueprint{&legacyChecker{src: newSource(u.Files[0].Name, u.Files[0].Data), set: u.schema()}, bp}
 			k := &knownBlueprint{b, u.Files[0], map[string]*legacyAction{}}
 			for _, a := range bp.Actions {
 				k.actions[a.Key] = b.action(a)

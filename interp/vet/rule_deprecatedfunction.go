@@ -1,16 +1,12 @@
 package vet
 
-import (
-	"fmt"
-
-	"github.com/rescuecue/rescue/schema"
-)
+import "fmt"
 
 // deprecatedFunction reports functions that Kanister advises against. BackupData has
 // a rule of its own.
 func deprecatedFunction(o *outline) {
 	o.eachPhase(func(p *outlinePhase) {
-		f, _ := schema.Function(p.function)
+		f, _ := o.schema.Function(p.function)
 		if f.Deprecated != "" && p.function != "BackupData" {
 			p.mark(Finding{
 				Rule:       ruleDeprecatedFunction,

@@ -15,7 +15,7 @@ func imageTag(o *outline) {
 		for _, name := range imageArguments {
 			checkImage(p.arg(name))
 		}
-		for _, c := range p.overriddenContainers() {
+		for _, c := range p.podContainers() {
 			checkImage(c.get("image"))
 		}
 	})

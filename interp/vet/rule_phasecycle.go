@@ -11,7 +11,7 @@ import (
 // phaseCycles finds phases that wait for each other: by `after`, by the outputs that
 // they read, and, without `after`, by the order written.
 func (c *cueChecker) phaseCycles(field string) {
-	for _, action := range givenFields(c.lookup(field, "actions")) {
+	for _, action := range c.given(field, "actions") {
 		a := &cueAction{cueChecker: c, path: []string{field, "actions", action}}
 		a.phases = c.phaseNames(a.path)
 		a.phaseCycle()

@@ -6,7 +6,7 @@ package vet
 func secretInEnv(o *outline) {
 	hidden := func(r ref) bool { return r.secret() || !o.native && r.profile() }
 	o.eachPhase(func(p *outlinePhase) {
-		for _, c := range p.overriddenContainers() {
+		for _, c := range p.podContainers() {
 			if env := c.get("env"); env != nil {
 				for _, variable := range env.items {
 					variable.get("value").exposes(hidden, Finding{
@@ -17,15 +17,4 @@ func secretInEnv(o *outline) {
 			}
 		}
 	})
-}
-
-// overriddenContainers are the containers in the phase's podOverride.
-func (p *outlinePhase) overriddenContainers() []*outlineValue {
-	var all []*outlineValue
-	for _, list := range []string{"containers", "initContainers"} {
-		if containers := p.arg("podOverride").get(list); containers != nil {
-			all = append(all, containers.items...)
-		}
-	}
-	return all
 }

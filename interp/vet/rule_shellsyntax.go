@@ -1,6 +1,9 @@
 package vet
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // shellSyntax reports scripts that no shell can parse, in any of their forms.
 func shellSyntax(o *outline) {
@@ -13,12 +16,29 @@ func shellSyntax(o *outline) {
 			s.text.report(form.source(from), max(form.source(from), form.source(to)), Finding{
 				Rule:       ruleShellSyntax,
 				Message:    scriptFails(form.problem) + form.problem,
-				Suggestion: shellAdvice(form.problem),
+				Suggestion: s.syntaxAdvice(form),
 			})
 			return
 		}
 	})
 }
+
+// syntaxAdvice says how to mend what keeps a form from being parsed.
+func (s *script) syntaxAdvice(form scriptForm) string {
+	switch before := form.String()[:min(form.offset, form.Len())]; {
+	case s.text.line != nil:
+		return foldedAdvice
+	case strings.HasSuffix(before, "$$") && !strings.HasSuffix(before, "$$$"):
+		return "write $(…) for what a command prints: only in the command of a pod does Kubernetes make one $ of two"
+	}
+	if rawInterpolation.MatchString(form.String()) {
+		return `between #" and "# a value is put in by \#(…)`
+	}
+	return shellAdvice(form.problem)
+}
+
+// rawInterpolation is what puts a value into a text of CUE, in one where it does not.
+var rawInterpolation = regexp.MustCompile(`\\\((input|phases|secrets|configMaps)\.`)
 
 func scriptFails(problem string) string {
 	if strings.HasSuffix(problem, isNoName) {

@@ -17,7 +17,7 @@ func (c *cueChecker) unreachablePhases(field string) {
 
 // phaseBranches calls each for the comprehensions that make phases.
 func (c *cueChecker) phaseBranches(field string, each func(branch *ast.Comprehension, action []string)) {
-	for _, action := range givenFields(c.lookup(field, "actions")) {
+	for _, action := range c.given(field, "actions") {
 		at := []string{field, "actions", action}
 		for _, p := range locate(c.files, sub(at, "phases")) {
 			for _, s := range structs(p.value) {

@@ -5,8 +5,9 @@ import "slices"
 // placeRules are the rules of outlines that look at one place each.
 func placeRules() []func(*outline) {
 	return []func(*outline){
-		shellSyntax, shellErrexit, shellPipefail, shellInjection, unquotedValue, doubledDollar,
+		shellSyntax, foldedScript, shellErrexit, shellPipefail, shellInjection, unquotedValue, doubledDollar,
 		secretInCommand, secretInEnv, profileInCommand, imageTag, deprecatedFunction, copyVolumeData, kastenName,
+		resourceSpec, repeatedClaim,
 	}
 }
 

@@ -27,3 +27,39 @@ func TestFunctionsOfAnotherSchema(t *testing.T) {
 		t.Errorf("found %v without the schema", found)
 	}
 }
+
+// TestLegacyFunctionsOfAnotherSchema: so is it in a blueprint of YAML, with its outputs.
+func TestLegacyFunctionsOfAnotherSchema(t *testing.T) {
+	set, err := schema.Embedded().With("freeze.cue", []byte("package schema\n#Functions: Freeze: {args: disk?: string, required: [\"disk\"], output: was: string}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(set *schema.Set, arg, output string) []Finding {
+		src := "apiVersion: cr.kanister.io/v1alpha1\nkind: Blueprint\nmetadata: {name: p}\nactions:\n  restore:\n    phases:\n    - func: Freeze\n      name: hush\n      args: {" + arg + ": sda}\n    outputArtifacts: {a: {keyValue: {k: '{{ .Phases.hush.Output." + output + " }}'}}}\n"
+		var errors []Finding
+		for _, f := range Check(Unit{Language: YAML, Files: []File{{Name: "p.yaml", Data: []byte(src)}}, Schema: set}) {
+			if f.Severity == Error {
+				errors = append(errors, f)
+			}
+		}
+		return errors
+	}
+	for _, c := range []struct {
+		set         *schema.Set
+		arg, output string
+		want        string
+	}{
+		{set, "disk", "was", ""},
+		{set, "disc", "was", ruleUnknownArgument},
+		{set, "disk", "is", ruleUnknownOutput},
+		{nil, "disk", "was", ruleUnknownFunction},
+	} {
+		got := ""
+		for _, f := range check(c.set, c.arg, c.output) {
+			got += f.Rule
+		}
+		if got != c.want {
+			t.Errorf("%s, %s: found %q, want %q", c.arg, c.output, got, c.want)
+		}
+	}
+}

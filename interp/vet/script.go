@@ -36,8 +36,8 @@ var shells = map[string]bool{"sh": true, "bash": true, "ash": true, "dash": true
 var scriptFlag = regexp.MustCompile(`^-[a-zA-Z]*c[a-zA-Z]*$`)
 
 // scriptOf finds the script in a command line such as bash -o pipefail -c SCRIPT. It
-// returns nil if there is none.
-func scriptOf(command *outlineValue) *script {
+// returns nil if there is none. In a pod's own spec Kubernetes reads it before the shell.
+func scriptOf(command *outlineValue, inPod bool) *script {
 	if command == nil || len(command.items) < 3 {
 		return nil
 	}
@@ -51,8 +51,11 @@ func scriptOf(command *outlineValue) *script {
 		return nil
 	}
 	for i := 1; i < len(words)-1; i++ {
-		if scriptFlag.MatchString(words[i]) && command.items[i+1].text != nil {
-			return newScript(command.items[i+1].text, shell, words[1:i+1])
+		if text := command.items[i+1].text; scriptFlag.MatchString(words[i]) && text != nil {
+			if inPod {
+				text = text.inPod()
+			}
+			return newScript(text, shell, words[1:i+1])
 		}
 	}
 	return nil

@@ -96,7 +96,7 @@ func TestShellScript(t *testing.T) {
 			command.items = append(command.items, &outlineValue{text: &filledText{forms: []*trial{form}}})
 		}
 		got := ""
-		if script := scriptOf(command); script != nil {
+		if script := scriptOf(command, false); script != nil {
 			got, _ = script.text.literal()
 		}
 		if got != c.want {
