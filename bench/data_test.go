@@ -21,9 +21,10 @@ import (
 )
 
 // BenchmarkData moves the same data to the same store and back with `rescue mover`, the
-// kopia program and restic, each as a process of its own with an empty cache. It needs
-// an S3 server, the programs, and RESCUE_BENCH_DATA=1, because it takes a while;
-// RESCUE_BENCH_SCALE=0.1 takes a tenth of the data.
+// kopia program and restic, each as a process of its own. The repository is there before.
+// Caches are empty, but the second backup finds that of the first if the program keeps one,
+// which rescue does not. It needs an S3 server, the programs, and RESCUE_BENCH_DATA=1,
+// because it takes a while; RESCUE_BENCH_SCALE=0.1 takes a tenth of the data.
 func BenchmarkData(b *testing.B) {
 	if os.Getenv("RESCUE_BENCH_DATA") == "" {
 		b.Skip("moves gigabytes: set RESCUE_BENCH_DATA=1")
@@ -37,6 +38,7 @@ func BenchmarkData(b *testing.B) {
 	}{
 		{"one file of 1 GiB", 1, 1 << 30, []program{ours, kopia, restic}},
 		{"1024 files of 1 MiB", 1024, 1 << 20, []program{ours, kopia, restic}},
+		{"20,000 files of 4 KiB", 20_000, 4 << 10, []program{ours, kopia, restic}},
 		{"100,000 files of 4 KiB", 100_000, 4 << 10, []program{ours, kopia, restic}},
 		// The kopia program would take twenty minutes to restore them.
 		{"1,000,000 files of 256 bytes", 1_000_000, 256, []program{ours, restic}},
@@ -131,6 +133,7 @@ func measure(b *testing.B, p program, files, size int) {
 	b.ReportMetric(second.took.Seconds(), "s-second")
 	b.ReportMetric(back.took.Seconds(), "s-restore")
 	b.ReportMetric(first.cpu.Seconds(), "cpu-s-first")
+	b.ReportMetric(second.cpu.Seconds(), "cpu-s-second")
 	b.ReportMetric(back.cpu.Seconds(), "cpu-s-restore")
 	b.ReportMetric(float64(first.kib)/1024, "MB-first")
 	b.ReportMetric(float64(back.kib)/1024, "MB-restore")
@@ -239,7 +242,10 @@ type rescueProgram struct {
 
 func (p *rescueProgram) name() string { return "rescue" }
 
-func (p *rescueProgram) create(*testing.B, store) {} // the first backup does
+// create backs nothing up, since a first backup makes the repository.
+func (p *rescueProgram) create(b *testing.B, s store) {
+	p.call(b, s, agent.Request{Op: agent.OpBackup, Path: b.TempDir(), Tag: "nothing"})
+}
 
 func (p *rescueProgram) call(b *testing.B, s store, req agent.Request) usage {
 	b.Helper()

@@ -84,6 +84,9 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 		u.DisableIgnoreRules = true
 		defer context.AfterFunc(ctx, u.Cancel)()
 		defer flush.run(ctx, w)()
+		if p.report.enabled() {
+			defer estimate(ctx, root, previous, func(size int64) { p.EstimatedDataSize(0, size) })()
+		}
 		if man, err = u.Upload(wctx, root, backupPolicy(req.Parallel), info, previous...); err != nil {
 			return err
 		}

@@ -52,16 +52,8 @@ func newProgress(report func(Progress)) *progress {
 	return &progress{report: newReporter(report)}
 }
 
-// Enabled implements upload.Progress: it asks kopia to estimate the size.
-func (p *progress) Enabled() bool { return p.report.enabled() }
-
-// EstimationParameters implements upload.Progress.
-func (p *progress) EstimationParameters() upload.EstimationParameters {
-	return upload.EstimationParameters{
-		Type:              upload.EstimationTypeAdaptive,
-		AdaptiveThreshold: upload.AdaptiveEstimationThreshold,
-	}
-}
+// Enabled implements upload.Progress: kopia is not to estimate the size, see estimate.
+func (p *progress) Enabled() bool { return false }
 
 // EstimatedDataSize implements upload.Progress.
 func (p *progress) EstimatedDataSize(_, totalBytes int64) { p.estimated.Store(totalBytes) }
@@ -129,12 +121,12 @@ func (p *progress) failures() error {
 }
 
 func (p *progress) figures() Progress {
-	return Progress{
-		Hashed:    p.hashed.Load(),
-		Cached:    p.cached.Load(),
-		Uploaded:  p.sent.Load(),
-		Estimated: p.estimated.Load(),
+	f := Progress{Hashed: p.hashed.Load(), Cached: p.cached.Load(), Uploaded: p.sent.Load(), Estimated: p.estimated.Load()}
+	if f.Estimated > 0 {
+		// What has grown since it was estimated is at least what was met.
+		f.Estimated = max(f.Estimated, f.Hashed+f.Cached)
 	}
+	return f
 }
 
 // reporter calls a function at most every reportEvery, one call at a time.

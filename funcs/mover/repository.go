@@ -146,6 +146,7 @@ type Progress struct {
 	Cached   int64 `json:"cached,omitempty"`
 	Uploaded int64 `json:"uploaded,omitempty"`
 	Restored int64 `json:"restored,omitempty"`
-	// Estimated is how much there is in all; 0 while it is not known.
+	// Estimated is how much there is in all, for a backup what the one before had; 0
+	// while it is not known.
 	Estimated int64 `json:"estimated,omitempty"`
 }
