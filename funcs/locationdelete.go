@@ -36,7 +36,7 @@ func locationDelete(ctx context.Context, env *Env, a locationDeleteArgs) (Output
 	if inClaim(p.Location) {
 		remove = env.deleteInPod
 	}
-	count, err := remove(ctx, p, key)
+	count, err := remove(store.Learning(ctx, env.taint), p, key)
 	if err != nil {
 		return nil, err
 	}

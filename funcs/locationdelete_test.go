@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/store/cloudtest"
 )
 
 func TestLocationDelete(t *testing.T) {
@@ -58,5 +59,26 @@ func TestLocationDelete(t *testing.T) {
 	})
 	if got := strings.Join(left, " "); err != nil || got != "/a/b.d/e /a/bc /d" {
 		t.Errorf("left are %s, %v", got, err)
+	}
+}
+
+// tainting keeps what was made known as a secret.
+type tainting struct{ values map[string]bool }
+
+func (s tainting) Add(value string)          { s.values[value] = true }
+func (s tainting) Find(text string) [][2]int { return nil }
+
+// The keys that a role gives are made known as secrets before a request is signed with them.
+func TestLocationDeleteTaintsKeysOfRole(t *testing.T) {
+	cloud := cloudtest.TalkativeS3(t)
+	known := tainting{map[string]bool{}}
+	env := &Env{Params: &compat.Params{Profile: cloud.Profile}, Log: slog.New(slog.DiscardHandler), Secrets: known}
+	if _, err := LocationDelete().Exec(t.Context(), env, Args{"artifact": "a"}); err == nil {
+		t.Error("the store refuses, and it works all the same")
+	}
+	for _, key := range cloud.Canaries[:3] {
+		if !known.values[key] {
+			t.Errorf("%s is not known as a secret", key)
+		}
 	}
 }

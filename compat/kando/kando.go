@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rescuecue/rescue/funcs/store"
 )
 
 // exitFailure is the status of every failure, whatever the reason, as in Kanister.
@@ -18,12 +20,14 @@ const exitFailure = 69
 // Results go to stdout, errors to stderr.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd := newCommand()
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // cobra takes nil for the arguments of the process
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	if err := cmd.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(stderr, "kando: %v\n", err)
+	keys := &store.Learned{}
+	if err := cmd.ExecuteContext(store.Learning(ctx, keys.Add)); err != nil {
+		// What is printed gets into the log of a run, which does not know the keys of a role.
+		fmt.Fprintf(stderr, "kando: %s\n", keys.Mask(err.Error()))
 		return exitFailure
 	}
 	return 0

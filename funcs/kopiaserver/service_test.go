@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/funcstest/loopback"
 	"github.com/rescuecue/rescue/funcs/kopiaserver"
 	"github.com/rescuecue/rescue/funcs/kopiaserver/kopiaservertest"
 	"github.com/rescuecue/rescue/funcs/mover"
@@ -134,7 +135,8 @@ func TestService(t *testing.T) {
 	c := cluster(nil, s)
 	svc := service(t, c)
 	svc.Options = kopiaservertest.Options(t)
-	listen := freePort(t)
+	host := loopback.Host()
+	listen := net.JoinHostPort(host, loopback.FreePort(t, host))
 	svc.Options.Listen = listen
 	// The location of the resource is a bucket; a directory stands in for it.
 	svc.Resolve = func(ctx context.Context, r *compat.RepositoryServerResource, get compat.SecretGetter) (kopiaserver.Config, error) {
@@ -195,15 +197,4 @@ func TestService(t *testing.T) {
 	if got := status(t, c); got.Progress != "Pending" {
 		t.Errorf("at the end the status is %+v", got)
 	}
-}
-
-// freePort is one that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

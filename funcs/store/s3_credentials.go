@@ -37,17 +37,24 @@ type S3Identity struct {
 func (i S3Identity) Lasting() bool { return i.Key.ID != "" && i.Role == "" }
 
 // S3Credentials returns what requests to the location are signed with. Keys that expire
-// are renewed when they are asked for.
+// are renewed when they are asked for, and told as Learning says.
 func S3Credentials(ctx context.Context, p *compat.Profile) (aws.CredentialsProvider, error) {
 	identity, err := S3IdentityOf(p)
 	if err != nil {
 		return nil, err
 	}
-	base, err := identity.base(ctx, p.Location.Region)
-	if err != nil || identity.Role == "" {
-		return base, err
+	keys, err := identity.base(ctx, p.Location.Region)
+	if err == nil && identity.Key.ID == "" {
+		keys = told(ctx, keys)
 	}
-	return identity.assume(p, base)
+	if err != nil || identity.Role == "" {
+		return keys, err
+	}
+	lent, err := identity.assume(p, keys)
+	if err != nil {
+		return nil, err
+	}
+	return told(ctx, lent), nil
 }
 
 // base returns the keys to start with.

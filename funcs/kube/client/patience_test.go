@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/funcstest/loopback"
 )
 
 // comingAndGoing is an API server on a port of its own that can be taken away.
@@ -99,12 +100,15 @@ func TestServerComesBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var last atomic.Value
-			s := &comingAndGoing{t: t, address: "127.0.0.1:0", handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := &comingAndGoing{t: t, address: loopback.Host() + ":0", handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, err := io.ReadAll(r.Body)
 				if err != nil {
 					t.Error(err)
 				}
 				last.Store(r.Method + " " + string(body))
+				// The next request needs a connection of its own: on one that is just being
+				// closed it may be sent and get lost.
+				w.Header().Set("Connection", "close")
 				w.Header().Set("Content-Type", "application/json")
 				fmt.Fprint(w, onePod)
 			})}
@@ -137,7 +141,7 @@ func TestServerComesBack(t *testing.T) {
 
 // TestFirstContact: a wrong address is told at once.
 func TestFirstContact(t *testing.T) {
-	s := &comingAndGoing{t: t, address: "127.0.0.1:0"}
+	s := &comingAndGoing{t: t, address: loopback.Host() + ":0"}
 	s.start()
 	s.stop()
 	set, err := New(&rest.Config{Host: "http://" + s.address}, "test")

@@ -30,18 +30,21 @@ func Serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 	dec := json.NewDecoder(stdin)
 	req, err := readRequest(dec)
 	status := exitRequest
+	keys := &store.Learned{}
 	if err == nil {
 		ctx, stop := watch(ctx, req, io.MultiReader(dec.Buffered(), stdin))
 		defer stop()
-		err = answer(ctx, req, out)
+		err = answer(store.Learning(ctx, keys.Add), req, out)
 		status = exitFailed
 	}
 	if err == nil {
 		return exitDone
 	}
-	last := event{Error: &eventError{Code: mover.CodeOf(err), Message: err.Error()}}
+	// The caller masks what it knows, which the keys of a role are not among.
+	text := keys.Mask(err.Error())
+	last := event{Error: &eventError{Code: mover.CodeOf(err), Message: text}}
 	if lost := out.write(last); lost != nil {
-		fmt.Fprintf(stderr, "rescue mover: %v\nrescue mover: cannot write the answer: %v\n", err, lost)
+		fmt.Fprintf(stderr, "rescue mover: %s\nrescue mover: cannot write the answer: %v\n", text, lost)
 	}
 	return status
 }

@@ -295,7 +295,10 @@ func TestDumpFails(t *testing.T) {
 	}{
 		"no such database": {func(r *DumpRequest) { r.Databases = []string{"nope"} }, `no database "nope"; it has postgres, shop`},
 		"wrong password":   {func(r *DumpRequest) { r.Server.Password = "secret-guess" }, "password authentication failed"},
-		"nobody answers":   {func(r *DumpRequest) { r.Server.Port, _ = freePort() }, "connection refused"},
+		"nobody answers": {func(r *DumpRequest) {
+			nobody := freeAddress(t)
+			r.Server.Host, r.Server.Port = nobody.Host, nobody.Port
+		}, "connection refused"},
 		"no rights": {func(r *DumpRequest) {
 			r.Databases = []string{"shop"}
 			s.sql(t, "shop", "CREATE ROLE weak LOGIN PASSWORD 'weak'")

@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -22,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rescuecue/rescue/funcs/funcstest/loopback"
 )
 
 // testServer is started by the first test that needs it, and serves all of them.
@@ -47,7 +48,7 @@ func startServer(t *testing.T) Server {
 	t.Helper()
 	initdb, postgres := program(t, "initdb"), program(t, "postgres")
 	program(t, "pg_dump")
-	testServer.Do(func() { testServer.Server, testServer.stop, testServer.err = serve(initdb, postgres) })
+	testServer.Do(func() { testServer.Server, testServer.stop, testServer.err = serve(initdb, postgres, freeAddress(t)) })
 	if testServer.err != nil {
 		t.Fatal(testServer.err)
 	}
@@ -59,8 +60,8 @@ func startServer(t *testing.T) Server {
 	return s
 }
 
-// serve starts a server in a folder of its own.
-func serve(initdb, postgres string) (_ Server, stop func(), err error) {
+// serve starts a server in a folder of its own, at a free address.
+func serve(initdb, postgres string, at Server) (_ Server, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "pgtest") // the path of a socket must be short
 	if err != nil {
 		return Server{}, nil, err
@@ -69,7 +70,7 @@ func serve(initdb, postgres string) (_ Server, stop func(), err error) {
 	if err != nil {
 		return Server{}, nil, err
 	}
-	s := Server{Host: "127.0.0.1", User: "master", Password: "p:w\\ 'x"}
+	s := Server{Host: at.Host, Port: at.Port, User: "master", Password: "p:w\\ 'x"}
 	secret, data := filepath.Join(dir, "secret"), filepath.Join(dir, "data")
 	if err := os.WriteFile(secret, []byte(s.Password+"\n"), 0o644); err != nil {
 		return Server{}, nil, err
@@ -82,11 +83,8 @@ func serve(initdb, postgres string) (_ Server, stop func(), err error) {
 	if err := writeCertificate(data, as); err != nil {
 		return Server{}, nil, err
 	}
-	if s.Port, err = freePort(); err != nil {
-		return Server{}, nil, err
-	}
 	var log bytes.Buffer
-	run := exec.Command(postgres, "-D", data, "-p", strconv.Itoa(int(s.Port)), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "ssl=on")
+	run := exec.Command(postgres, "-D", data, "-p", strconv.Itoa(int(s.Port)), "-k", dir, "-c", "listen_addresses="+s.Host, "-c", "fsync=off", "-c", "ssl=on")
 	run.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	run.Stderr = &log
 	if err := run.Start(); err != nil {
@@ -171,13 +169,15 @@ func notRoot(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
 }
 
-func freePort() (int32, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// freeAddress is a host and a port where nobody listens.
+func freeAddress(t *testing.T) Server {
+	t.Helper()
+	host := loopback.Host()
+	port, err := strconv.ParseInt(loopback.FreePort(t, host), 10, 32)
 	if err != nil {
-		return 0, err
+		t.Fatal(err)
 	}
-	defer l.Close()
-	return int32(l.Addr().(*net.TCPAddr).Port), nil
+	return Server{Host: host, Port: int32(port)}
 }
 
 // sql runs statements in a database.

@@ -44,7 +44,7 @@ func Azure(t testing.TB, host string) *Cloud {
 // awaitAddress reads where Azurite listens.
 func awaitAddress(t testing.TB, lines <-chan string) string {
 	t.Helper()
-	timeout := time.After(2 * time.Minute)
+	timeout := time.After(5 * time.Minute)
 	for {
 		select {
 		case line, ok := <-lines:

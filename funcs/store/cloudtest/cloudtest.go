@@ -50,17 +50,6 @@ func listen(t testing.TB, host string) net.Listener {
 	return l
 }
 
-// freePort is for programs that cannot choose one themselves.
-func freePort(t testing.TB) string {
-	l := listen(t, "127.0.0.1")
-	defer l.Close() // it only was to find the port
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // start runs a program until the test ends. The returned channel gets the lines that it
 // prints; what nobody reads is dropped. When the test fails, all lines go to its log.
 func start(t testing.TB, env []string, name string, args ...string) <-chan string {

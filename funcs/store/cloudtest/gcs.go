@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/rescuecue/rescue/compat"
+	"github.com/rescuecue/rescue/funcs/funcstest/loopback"
 )
 
 // bucket is what a cloud has at the beginning.
@@ -40,18 +42,20 @@ func GCS(t testing.TB, host string) *Cloud {
 	}
 	guard := &gcsGuard{key: key, token: "token-" + randomText()}
 	server := newServer(t, host, guard)
-	port := freePort(t)
+	own := loopback.Host()
+	port := loopback.FreePort(t, own)
+	direct := net.JoinHostPort(own, port)
 	// The address that uploads go on at must be the guard's. Programs that bring no keys
 	// come directly.
-	start(t, nil, program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", port,
-		"-external-url", server.URL, "-public-host", "127.0.0.1:"+port, "-log-level", "error")
-	guard.to(t, "http://127.0.0.1:"+port)
+	start(t, nil, program, "-backend", "memory", "-scheme", "http", "-host", own, "-port", port,
+		"-external-url", server.URL, "-public-host", direct, "-log-level", "error")
+	guard.to(t, "http://"+direct)
 	c := &Cloud{Profile: &compat.Profile{
 		Location: compat.Location{Type: compat.LocationGCS, Bucket: bucket, Endpoint: server.URL},
 		Credential: compat.Credential{Type: compat.CredentialKeyPair, KeyPair: &compat.KeyPair{
 			ID: "project", Secret: serviceAccount(t, key, server.URL+"/token"),
 		}},
-	}, Direct: "http://127.0.0.1:" + port, Canaries: []string{guard.token, keyLine(t, key)}}
+	}, Direct: "http://" + direct, Canaries: []string{guard.token, keyLine(t, key)}}
 	makeGCSBucket(t, c.Direct)
 	return c
 }
@@ -179,7 +183,7 @@ func newServer(t testing.TB, host string, h http.Handler) *httptest.Server {
 // eventually tries until it works: a server has to start.
 func eventually(t testing.TB, what string, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for {
 		err := try()

@@ -156,13 +156,18 @@ func (g *s3Guard) lend(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	id, token := fmt.Sprintf("SESSION%d", len(g.sessions)), randomText()
+	g.sessions[id] = &s3Session{token: token}
+	// Rescue renews keys five minutes before their end.
+	writeSession(w, id, randomText(), token, time.Now().Add(4*time.Minute))
+}
+
+// writeSession answers AssumeRole with the keys.
+func writeSession(w http.ResponseWriter, id, key, token string, end time.Time) {
 	out := assumed{}
 	c := &out.Result.Credentials
-	c.AccessKeyId, c.SecretAccessKey, c.SessionToken = fmt.Sprintf("SESSION%d", len(g.sessions)), randomText(), randomText()
-	// Rescue renews keys five minutes before their end.
-	c.Expiration = time.Now().Add(4 * time.Minute).UTC().Format(time.RFC3339)
+	c.AccessKeyId, c.SecretAccessKey, c.SessionToken, c.Expiration = id, key, token, end.UTC().Format(time.RFC3339)
 	out.Result.AssumedRoleUser.Arn = Role + "/rescue"
-	g.sessions[c.AccessKeyId] = &s3Session{token: c.SessionToken}
 	w.Header().Set("Content-Type", "text/xml")
 	_ = xml.NewEncoder(w).Encode(out) // that the client went away is not this handler's business
 }
