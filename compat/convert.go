@@ -109,7 +109,7 @@ func valueComments(v *Value) string {
 
 // importPaths of the packages that converted templates use.
 var importPaths = map[string]string{
-	"base64": "encoding/base64", "strconv": "strconv", "strings": "strings", "time": "time",
+	"base64": "encoding/base64", "list": "list", "strconv": "strconv", "strings": "strings", "time": "time",
 }
 
 // file writes the whole source, not yet formatted.

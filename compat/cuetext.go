@@ -135,7 +135,7 @@ func indentLines(text string, tabs int) string {
 // one of them as a bare label would shadow it for what it encloses.
 var captured = map[string]bool{
 	"input": true, "phases": true, "deferPhase": true, "schema": true, "blueprint": true,
-	"base64": true, "json": true, "strconv": true, "strings": true, "time": true,
+	"base64": true, "json": true, "list": true, "strconv": true, "strings": true, "time": true,
 	"string": true, "len": true, "null": true, "true": true, "false": true,
 	"for": true, "if": true, "let": true, "in": true, "import": true, "package": true,
 }

@@ -3,6 +3,7 @@ package compat
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -105,6 +106,9 @@ func (t *templateMaker) ternary(e ChoiceExpr) (tmplValue, error) {
 	if isBoolean(e) {
 		return t.condition(e)
 	}
+	if v, ok := orElse(e); ok {
+		return t.fallback(v, e[1].Then)
+	}
 	if len(e) != 2 || !harmless(e[0].Then) || !harmless(e[1].Then) {
 		return tmplValue{}, errors.New("a choice in the midst of an expression: make it the whole text, or one of its parts")
 	}
@@ -121,6 +125,25 @@ func (t *templateMaker) ternary(e ChoiceExpr) (tmplValue, error) {
 	yes, _ := t.operand(e[0].Then)
 	no, _ := t.operand(e[1].Then)
 	return tmplValue{text: "ternary " + yes.arg() + " " + no.arg() + " (not (not " + c.arg() + "))", typ: yes.typ, call: true}, nil
+}
+
+// orElse recognises `[if X != "" {X}, "constant"][0]`, and returns X.
+func orElse(e ChoiceExpr) (Expr, bool) {
+	if len(e) != 2 || e[1].If != nil || !harmless(e[1].Then) {
+		return nil, false
+	}
+	test, ok := e[0].If.(OpExpr)
+	return e[0].Then, ok && reflect.DeepEqual(test, OpExpr{Op: "!=", Args: []Expr{e[0].Then, TextExpr("")}})
+}
+
+// fallback is default. Only a text can have been compared with an empty one.
+func (t *templateMaker) fallback(v, otherwise Expr) (tmplValue, error) {
+	o, err := t.operand(v)
+	if err != nil {
+		return tmplValue{}, err
+	}
+	d, err := t.operand(otherwise)
+	return tmplValue{text: "default " + d.arg() + " " + o.arg(), typ: textType, call: true}, err
 }
 
 func harmless(e Expr) bool { _, ok := constant(e); return ok }

@@ -98,6 +98,9 @@ type term struct {
 	open []string
 	// maybe says that the value may be missing without an error in the template.
 	maybe bool
+	// indexed says that index has read it from the Kubernetes object: where it is
+	// missing, a condition is false and a default steps in, but CUE has no value.
+	indexed bool
 }
 
 // errKept is the reason why a template stays one.

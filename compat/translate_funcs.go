@@ -35,6 +35,20 @@ var templateFuncs = map[string]func(t *translator, args []term) (term, error){
 	"hasSuffix":  testFunc("strings.HasSuffix(%2, %1)"),
 	"contains":   testFunc("strings.Contains(%2, %1)"),
 	"join":       join,
+	"default":    fallback,
+	"coalesce":   coalesce,
+	"ternary":    ternary,
+	"list":       list,
+	"splitList":  splitList,
+	"has":        has,
+	"gt":         inOrder(">", "<="),
+	"ge":         inOrder(">=", "<"),
+	"lt":         inOrder("<", ">="),
+	"le":         inOrder("<=", ">"),
+	"add":        arithmetic("+"),
+	"add1":       next,
+	"sub":        difference,
+	"mul":        arithmetic("*"),
 }
 
 // fill puts texts into a pattern: % is the only one, %1, %2, %3 are the first and

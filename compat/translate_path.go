@@ -2,6 +2,7 @@ package compat
 
 import (
 	"strconv"
+	"strings"
 )
 
 // fields follows the dots of a path.
@@ -106,6 +107,8 @@ func (t *translator) indexOne(v, key term) (term, error) {
 		return term{}, kept("index into something that is not a list or map")
 	case v.typ.kind == openParam && v.lit == nil:
 		return t.indexOpen(v, key)
+	case v.typ.kind == listParam && strings.Contains(key.cue, "len("):
+		return term{}, kept("an index that counts a list: as long as its length is not known, CUE takes it for empty")
 	case v.typ.kind == listParam && key.typ.kind == intParam:
 		return term{cue: v.cue + "[" + key.cue + "]", typ: v.typ.elem, maybe: v.maybe}, nil
 	case v.typ.kind == mapParam && key.typ.kind == textParam:
@@ -117,7 +120,9 @@ func (t *translator) indexOne(v, key term) (term, error) {
 func (t *translator) indexOpen(v, key term) (term, error) {
 	switch {
 	case key.lit != nil && key.typ.kind == textParam:
-		return openField(v, *key.lit), nil
+		field := openField(v, *key.lit)
+		field.indexed = true
+		return field, nil
 	case key.typ.kind == intParam, key.typ.kind == textParam:
 		return term{cue: v.cue + "[" + key.cue + "]", typ: openType, maybe: v.maybe}, nil
 	}
@@ -191,7 +196,7 @@ func composite(cue string) condition { return condition{cue, "!(" + cue + ")"} }
 
 // truth is what a template's if makes of a value.
 func (t *translator) truth(v term) (condition, error) {
-	if v.maybe {
+	if v.maybe || v.indexed {
 		return condition{}, kept("a condition on %s, which may be missing", v.cue)
 	}
 	if v.typ == conditionType {

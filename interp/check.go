@@ -22,6 +22,9 @@ type Checked struct {
 	// Unchecked are the places for which no generated parameters were such that the
 	// function would take them.
 	Unchecked []string `json:"unchecked"`
+	// Changing are the values that are others each time they are rendered, as with
+	// uuidv4 or now: there is nothing to compare with.
+	Changing []string `json:"changing"`
 }
 
 // A Difference is a value that Kanister's engine and the conversion render
@@ -47,7 +50,7 @@ func CheckConversion(name string, bp *compat.Blueprint, conv *compat.Conversion,
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{bp: b, out: Checked{Differences: []Difference{}}, seen: map[string]bool{}, compared: map[string]bool{}}
+	c := &checker{bp: b, out: Checked{Differences: []Difference{}, Changing: []string{}}, seen: map[string]bool{}, compared: map[string]bool{}}
 	for _, a := range bp.Actions {
 		for seed := range int64(samples) {
 			c.action(a, compat.Sample(a, seed))
@@ -132,6 +135,8 @@ type part struct {
 	yamlErr, nativeErr error
 	// constraint of a value; nil where any text will do.
 	constraint func(name string) cue.Value
+	// again renders a value of the YAML once more.
+	again func(name string) (any, error)
 }
 
 func (p part) of(name string) cue.Value {
@@ -160,9 +165,21 @@ func (c *checker) compare(p part) {
 		if got, ok := p.native[name]; !ok {
 			c.report(p.at+"."+name, p.yaml[name], "(nothing)")
 		} else if !compat.SameDecoded(p.yaml[name], got, p.of(name)) {
-			c.report(p.at+"."+name, p.yaml[name], got)
+			c.differs(p, name, got)
 		}
 	}
+}
+
+// differs reports a value, unless the YAML does not give the same twice either.
+func (c *checker) differs(p part, name string, got any) {
+	path := p.at + "." + name
+	if again, err := p.again(name); err == nil && !compat.SameDecoded(p.yaml[name], again, p.of(name)) {
+		if !slices.Contains(c.out.Changing, path) {
+			c.out.Changing = append(c.out.Changing, path)
+		}
+		return
+	}
+	c.report(path, p.yaml[name], got)
 }
 
 // fits says whether the function would take what was rendered.
@@ -176,18 +193,19 @@ func (p part) fits() bool {
 }
 
 func (c *checker) phase(at string, p *compat.BlueprintPhase, ph *Phase, state *State) {
-	args := rendered{}
+	args, fields := rendered{}, map[string]*compat.Field{}
 	var errs []error
 	for _, f := range p.Args {
 		v, err := (compat.Engine{}).RenderedArg(p, f, c.params)
 		errs = append(errs, err)
 		if err == nil {
-			args[canonical(p, f.Name)] = v
+			args[canonical(p, f.Name)], fields[canonical(p, f.Name)] = v, f
 		}
 	}
 	got, err := state.Args(ph)
 	constraint := func(name string) cue.Value { return constraintOf(p, name) }
-	c.compare(part{at + ".args", args, got, errors.Join(errs...), err, constraint})
+	again := func(name string) (any, error) { return compat.Engine{}.RenderedArg(p, fields[name], c.params) }
+	c.compare(part{at + ".args", args, got, errors.Join(errs...), err, constraint, again})
 	c.objects(at, p, ph, state)
 }
 
@@ -201,14 +219,14 @@ func canonical(p *compat.BlueprintPhase, name string) string {
 }
 
 func (c *checker) objects(at string, p *compat.BlueprintPhase, ph *Phase, state *State) {
-	want := rendered{}
+	want, texts := rendered{}, map[string]string{}
 	var errs []error
 	for _, o := range p.Objects {
 		for _, f := range o.Value.Fields {
 			if text, ok := f.Value.Text(); ok && text != "" && (f.Name == "name" || f.Name == "namespace") {
 				v, err := (compat.Engine{}).Render(text, c.params)
 				errs = append(errs, err)
-				want[o.Name+"."+f.Name] = v
+				want[o.Name+"."+f.Name], texts[o.Name+"."+f.Name] = v, text
 			}
 		}
 	}
@@ -220,16 +238,17 @@ func (c *checker) objects(at string, p *compat.BlueprintPhase, ph *Phase, state 
 	for name, ref := range refs {
 		got[name+".name"], got[name+".namespace"] = ref.Name, ref.Namespace
 	}
-	c.compare(part{at + ".objects", want, got, errors.Join(errs...), err, nil})
+	again := func(name string) (any, error) { return compat.Engine{}.Render(texts[name], c.params) }
+	c.compare(part{at + ".objects", want, got, errors.Join(errs...), err, nil, again})
 }
 
 func (c *checker) artifacts(at string, a *compat.BlueprintAction, state *State) {
-	want := rendered{}
+	want, values := rendered{}, map[string]*compat.Value{}
 	var errs []error
 	add := func(name string, v *compat.Value) {
 		text, err := (compat.Engine{}).RenderValue(v.Any(), c.params)
 		errs = append(errs, err)
-		want[name] = text
+		want[name], values[name] = text, v
 	}
 	for _, o := range a.OutputArtifacts {
 		for _, k := range o.KeyValue {
@@ -250,7 +269,8 @@ func (c *checker) artifacts(at string, a *compat.BlueprintAction, state *State) 
 		}
 		got[name+".kopiaSnapshot"] = artifact.KopiaSnapshot
 	}
-	c.compare(part{at, want, got, errors.Join(errs...), err, nil})
+	again := func(name string) (any, error) { return compat.Engine{}.RenderValue(values[name].Any(), c.params) }
+	c.compare(part{at, want, got, errors.Join(errs...), err, nil, again})
 }
 
 // constraintOf is what the function takes for an argument.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,5 +62,35 @@ func TestCheckFindsDifferences(t *testing.T) {
 		if err != nil || len(c.Differences) == 0 || !strings.HasPrefix(c.Differences[0].Path, test.path) {
 			t.Errorf("%s for %s: %+v, %v", test.new, test.old, c, err)
 		}
+	}
+}
+
+// TestCheckPassesOverWhatChanges: nothing can be compared with a value that is another
+// each time.
+func TestCheckPassesOverWhatChanges(t *testing.T) {
+	const blueprint = `apiVersion: cr.kanister.io/v1alpha1
+kind: Blueprint
+metadata: {name: shop}
+actions:
+  backup:
+    kind: Namespace
+    outputArtifacts: {dump: {keyValue: {id: '{{ uuidv4 }}', name: '{{ .Namespace.Name }}'}}}
+    phases:
+    - func: KubeTask
+      name: dump
+      args: {image: '{{ .Namespace.Name }}', command: [dump, '{{ randAlphaNum 20 }}']}
+`
+	bp := parsedBlueprint(t, "b.yaml", []byte(blueprint))
+	conv, err := compat.Convert(bp, compat.ConvertOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := CheckConversion("b.yaml", bp, conv, 5)
+	if err != nil || len(c.Differences) > 0 || c.Compared != 20 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	want := []string{"actions.backup.phases.dump.args.command", "actions.backup.outputArtifacts.dump.keyValue.id"}
+	if !slices.Equal(c.Changing, want) {
+		t.Errorf("changing %q, want %q", c.Changing, want)
 	}
 }

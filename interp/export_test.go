@@ -158,6 +158,7 @@ func TestExportExpressions(t *testing.T) {
 		{`[if list.Contains(input.statefulSet.pods, "pg-0") {"y"}, "n"][0]`, `{{ if has "pg-0" .StatefulSet.Pods }}y{{ else }}n{{ end }}`},
 		{`[if strconv.ParseBool(input.options.yes) {"y"}, "n"][0]`, `{{ if has .Options.yes (list "1" "t" "T" "TRUE" "true" "True") }}y{{ else }}n{{ end }}`},
 		{`"\(input.options.mode == "full")"`, `{{ if eq .Options.mode "full" }}true{{ else }}false{{ end }}`},
+		{`strings.ToUpper([if input.options.mode != "" {input.options.mode}, "d"][0])`, `{{ upper (default "d" .Options.mode) }}`},
 		{`strings.ToUpper([if input.options.mode == "full" {"f"}, "d"][0])`, `{{ upper (ternary "f" "d" (not (not (eq .Options.mode "full")))) }}`},
 		{`strings.Join([for p in input.statefulSet.pods {"\(p) "}], "")`, `{{ range $p := .StatefulSet.Pods }}{{ $p }} {{ end }}`},
 		{`strings.Join([for p in input.statefulSet.pods {p}], ",")`, `{{ range $index1, $p := .StatefulSet.Pods }}{{ if $index1 }},{{ end }}{{ $p }}{{ end }}`},

@@ -63,6 +63,9 @@ func (c *converter) showCheck(conv converted) error {
 	for _, place := range conv.checked.Unchecked {
 		fmt.Fprintf(w, "%s: %s was not compared: no generated parameters fit it; try more with --samples\n", conv.source, place)
 	}
+	for _, place := range conv.checked.Changing {
+		fmt.Fprintf(w, "%s: %s was not compared: it is another each time it is rendered\n", conv.source, place)
+	}
 	_, err := fmt.Fprintf(w, "%s: %s compared, %s\n", conv.source, count(conv.checked.Compared, "value"), count(len(conv.checked.Differences), "difference"))
 	return err
 }
