@@ -21,6 +21,7 @@ import (
 
 	"github.com/rescuecue/rescue/funcs"
 	"github.com/rescuecue/rescue/funcs/kube"
+	"github.com/rescuecue/rescue/interp/graph"
 )
 
 const dryRunBlueprint = `package dry
@@ -55,8 +56,9 @@ func TestDryRun(t *testing.T) {
 		want   string
 	}{
 		"nothing is wrong": {nil, mayMakePods, ""},
-		"a right is missing": {nil, []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}},
-			`cannot create resource "pods"`},
+		"a right is missing": {nil, []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch", "delete"}},
+			{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}}},
+			"may not create pods in namespace"},
 		"the quota is used up": {useUpQuota, mayMakePods, "exceeded quota: full"},
 		"admission refuses":    {refuseAdmission, mayMakePods, "no pods of rescue here"},
 	} {
@@ -77,7 +79,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-var mayMakePods = []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"create", "get", "list", "watch"}}}
+var mayMakePods = []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"create", "get", "list", "watch", "delete"}},
+	{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}}}
 
 // useUpQuota leaves no room for a pod.
 func useUpQuota(t *testing.T, env *funcs.Env) {
@@ -153,11 +156,14 @@ func (r *restricted) dryRun(want string) {
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	r.t.Logf("%v: %s", err, said.String())
-	var doc struct{ Phases []struct{ Refused string } }
+	var doc graph.Document
 	if jsonErr := json.Unmarshal(out, &doc); jsonErr != nil || len(doc.Phases) != 1 {
 		r.t.Fatalf("%v, %v\n%s", err, jsonErr, out)
 	}
 	refused := doc.Phases[0].Refused
+	for _, right := range doc.Phases[0].MissingRights {
+		refused += "may not " + right.String()
+	}
 	code := cmd.ProcessState.ExitCode()
 	if want == "" && (refused != "" || code != 0) {
 		r.t.Errorf("refused: %q, exit code %d", refused, code)

@@ -11,7 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kopiaserver/kopiaservertest"
 )
 
 // deletePod deletes, without grace, the pod that is chosen among those of the environment,
@@ -118,4 +120,48 @@ func TestMoverPodGone(t *testing.T) {
 	t.Run("BackupDataAll", func(t *testing.T) {
 		failsWithoutPod(t, a.Env, funcs.BackupDataAll(), backupAll, func(*corev1.Pod) bool { return true })
 	})
+}
+
+// TestKopiaServerPodGone: the pod of a function for Kopia servers is deleted while the server
+// does not answer.
+func TestKopiaServerPodGone(t *testing.T) {
+	t.Parallel()
+	env, _ := newEnv(t)
+	env.Params.RepositoryServer = silentServer(t)
+	a := newApp(t, env, toolsImage(), "")
+	const id = "0123456789abcdef0123456789abcdef"
+	for _, c := range []struct {
+		f    funcs.Func
+		args funcs.Args
+	}{
+		{funcs.RestoreDataUsingKopiaServer(), funcs.Args{"namespace": a.Namespace, "image": toolsImage(), "restorePath": "/data", "backupIdentifier": id,
+			"volumes": map[string]any{a.claim: "/data"}}},
+		{funcs.DeleteDataUsingKopiaServer(), funcs.Args{"namespace": a.Namespace, "image": toolsImage(), "backupID": id}},
+	} {
+		t.Run(c.f.Name(), func(t *testing.T) {
+			failsWithoutPod(t, a.Env, c.f, c.args, func(pod *corev1.Pod) bool { return pod.Name != a.pod })
+			if n := podsIn(t, a.Env); n != 1 {
+				t.Errorf("%d pods, expected the application's own", n)
+			}
+		})
+	}
+	t.Run("BackupDataUsingKopiaServer", func(t *testing.T) {
+		args := funcs.Args{"namespace": a.Namespace, "pod": a.pod, "container": a.container, "includePath": "/data"}
+		failsWithoutPod(t, a.Env, funcs.BackupDataUsingKopiaServer(), args, func(*corev1.Pod) bool { return true })
+	})
+}
+
+// silentServer is a repository server that takes connections and never answers.
+func silentServer(t *testing.T) *compat.RepositoryServer {
+	t.Helper()
+	nobody := newProxy(t, "127.0.0.1:1", thisHost(t), storeRate)
+	nobody.silence()
+	cert, _ := kopiaservertest.Certificate(t, serverName)
+	return &compat.RepositoryServer{
+		Name: serverName, Username: "backup", Address: "https://" + nobody.address,
+		Credentials: compat.RepositoryServerCredentials{
+			ServerTLS:        compat.Secret{Data: map[string][]byte{"tls.crt": cert}},
+			ServerUserAccess: compat.Secret{Data: map[string][]byte{"shop": []byte("SHOP-PASSWORD")}},
+		},
+	}
 }

@@ -97,8 +97,6 @@ func obstacles(object *unstructured.Unstructured) string {
 	return text
 }
 
-// patchObject sends a strategic merge patch, which merges lists by their keys. The
-// server refuses it for custom resources; they get a JSON merge patch.
 func patchObject(ctx context.Context, env *Env, ref objectReference, spec string) (Output, error) {
 	patch, err := readPatch(spec)
 	if err != nil {
@@ -108,15 +106,25 @@ func patchObject(ctx context.Context, env *Env, ref objectReference, spec string
 	if err != nil {
 		return nil, fmt.Errorf("patch: %w", err)
 	}
-	object, err := t.client.Patch(ctx, t.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	object, err := t.patch(ctx, patch, metav1.PatchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	t.name = object.GetName()
+	return t.output(), nil
+}
+
+// patch sends a strategic merge patch, which merges lists by their keys. The server refuses
+// it for custom resources; they get a JSON merge patch.
+func (t objectTarget) patch(ctx context.Context, patch []byte, opts metav1.PatchOptions) (*unstructured.Unstructured, error) {
+	object, err := t.client.Patch(ctx, t.name, types.StrategicMergePatchType, patch, opts)
 	if isUnsupportedMediaType(err) {
-		object, err = t.client.Patch(ctx, t.name, types.MergePatchType, patch, metav1.PatchOptions{})
+		object, err = t.client.Patch(ctx, t.name, types.MergePatchType, patch, opts)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("patch %s: %w", t, err)
 	}
-	t.name = object.GetName()
-	return t.output(), nil
+	return object, nil
 }
 
 // isUnsupportedMediaType looks at the code alone: not every server gives the reason.

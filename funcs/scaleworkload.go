@@ -26,15 +26,9 @@ func ScaleWorkload() Func {
 }
 
 func scaleWorkload(ctx context.Context, env *Env, a scaleWorkloadArgs) (Output, error) {
-	ref := kube.WorkloadRef{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name}
-	if kind, object := env.workload(); object != nil {
-		ref.Kind = cmp.Or(ref.Kind, kind)
-		ref.Namespace = cmp.Or(ref.Namespace, object.Namespace)
-		ref.Name = cmp.Or(ref.Name, object.Name)
-	}
-	if ref.Kind == "" || ref.Namespace == "" || ref.Name == "" {
-		return nil, errors.New("which workload to scale is not known: the action's object is no " +
-			"Deployment, StatefulSet or DeploymentConfig, so namespace, name and kind must all be given")
+	ref, err := a.workload(env)
+	if err != nil {
+		return nil, err
 	}
 	scaler := kube.Scaler{Kube: env.Kube, Dynamic: env.Dynamic, Phase: env.phase()}
 	before, err := scaler.Scale(ctx, ref, a.Replicas, a.WaitForReady == nil || *a.WaitForReady)
@@ -42,6 +36,21 @@ func scaleWorkload(ctx context.Context, env *Env, a scaleWorkloadArgs) (Output, 
 		return nil, err
 	}
 	return Output{"originalReplicaCount": int(before)}, nil
+}
+
+// workload is the one that the arguments name, by default the action's object.
+func (a scaleWorkloadArgs) workload(env *Env) (kube.WorkloadRef, error) {
+	ref := kube.WorkloadRef{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name}
+	if kind, object := env.workload(); object != nil {
+		ref.Kind = cmp.Or(ref.Kind, kind)
+		ref.Namespace = cmp.Or(ref.Namespace, object.Namespace)
+		ref.Name = cmp.Or(ref.Name, object.Name)
+	}
+	if ref.Kind == "" || ref.Namespace == "" || ref.Name == "" {
+		return ref, errors.New("which workload to scale is not known: the action's object is no " +
+			"Deployment, StatefulSet or DeploymentConfig, so namespace, name and kind must all be given")
+	}
+	return ref, nil
 }
 
 func scalesWorkload(c access.Call) []access.Need {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -14,15 +13,19 @@ import (
 )
 
 // givenArtifacts reads the artifacts that an action starts from.
-func (f *runFlags) givenArtifacts() (map[string]compat.Artifact, error) {
-	if f.artifacts == "" {
+func (c *call) givenArtifacts() (map[string]compat.Artifact, error) {
+	if c.artifacts == "" {
 		return nil, nil
 	}
-	artifacts, err := readArtifacts(f.artifacts)
+	src, err := c.read(c.artifacts)
 	if err != nil {
 		return nil, err
 	}
-	return artifacts, unmasked(f.artifacts, artifacts)
+	artifacts, err := readArtifacts(fileTitle(c.artifacts), src)
+	if err != nil {
+		return nil, err
+	}
+	return artifacts, unmasked(fileTitle(c.artifacts), artifacts)
 }
 
 // unmasked refuses artifacts that a secret was taken out of when they were printed: what
@@ -40,11 +43,7 @@ func unmasked(path string, artifacts map[string]compat.Artifact) error {
 
 // readArtifacts accepts the result of a run, an ActionSet with its status, and a
 // plain map of artifacts.
-func readArtifacts(path string) (map[string]compat.Artifact, error) {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+func readArtifacts(path string, src []byte) (map[string]compat.Artifact, error) {
 	if json.Valid(src) && !isActionSet(src) {
 		return artifactsOfJSON(path, src)
 	}

@@ -47,7 +47,7 @@ type runFlags struct {
 
 func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.blueprint, "blueprint", "b", "", "`FILE` or folder of the blueprint, CUE or YAML; - reads standard input; or a Blueprint [NAMESPACE/]NAME of the cluster")
-	fs.StringVarP(&f.actionSet, "file", "f", "", "`FILE` with an ActionSet that says what to run, instead of ACTION and the flags below")
+	fs.StringVarP(&f.actionSet, "file", "f", "", "`FILE` with an ActionSet that says what to run, instead of ACTION and the flags below; - reads standard input, where its Blueprints and its Profile may stand too")
 	fs.StringVar(&f.clusterSet, "actionset", "", "like -f, an ActionSet `[NAMESPACE/]NAME` of the cluster")
 	fs.StringVar(&f.statefulSet, "statefulset", "", "work on the StatefulSet `NAMESPACE/NAME`")
 	fs.StringVar(&f.deployment, "deployment", "", "work on the Deployment `NAMESPACE/NAME`")
@@ -61,7 +61,7 @@ func (f *runFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.configMaps, "config-map", nil, "give the action a ConfigMap, `KEY=NAMESPACE/NAME`; may be repeated")
 	fs.StringArrayVar(&f.options, "option", nil, "give the action an option, `KEY=VALUE`; may be repeated")
 	fs.StringArrayVar(&f.secretOptions, "secret-option", nil, "give the action an option that must not be shown, `KEY=env:VARIABLE` or KEY=file:PATH (- is standard input); may be repeated")
-	fs.StringVar(&f.artifacts, "artifacts", "", "`FILE` with the artifacts to restore from: what run -o json printed, or an ActionSet with its status")
+	fs.StringVar(&f.artifacts, "artifacts", "", "`FILE` with the artifacts to restore from: what run -o json printed, or an ActionSet with its status; - reads standard input")
 	fs.StringVar(&f.from, "from", "", "go on from an earlier `RUN`: on its object, with its artifacts, blueprint, profile, Secrets, ConfigMaps and options, unless flags say otherwise; or from a complete ActionSet, a file or [NAMESPACE/]NAME of the cluster")
 	fs.StringVarP(&f.output, "output", "o", "text", "`FORMAT` of the result: text, json, or yaml for an ActionSet with its status")
 	fs.BoolVar(&f.events, "events", false, "with -o json: print what happens as it does, one JSON document a line, the result as the last")
@@ -91,6 +91,8 @@ func (f *runFlags) check(fs *pflag.FlagSet, args []string) error {
 		return usage("--artifacts and --from both say where artifacts come from: give one")
 	case f.actionSet != "" && f.clusterSet != "":
 		return usage("-f and --actionset both say what to run: give one")
+	case f.checkStdin() != nil:
+		return f.checkStdin()
 	case !set && f.blueprint == "" && f.from == "":
 		return usage("which blueprint? give it with -b FILE")
 	case !set && len(args) == 0:

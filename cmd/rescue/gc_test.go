@@ -139,7 +139,7 @@ func rescueWithAWS(t *testing.T, s *rdstest.Server, args ...string) *exec.Cmd {
 // kill kills the export as soon as its temporary instance is there.
 func kill(t *testing.T, s *rdstest.Server, cmd *exec.Cmd) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for len(s.Instances()) < 2 {
 		select {

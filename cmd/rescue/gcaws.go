@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs/aws/awsaccess"
@@ -14,7 +15,7 @@ import (
 func (g *collection) awsFinders(ctx context.Context) ([]finder, error) {
 	params := &compat.Params{}
 	if g.profile != "" {
-		p, err := profileOf(ctx, g.place.env, g.profile, nil)
+		p, err := profileOf(ctx, g.place.env, g.profile, nil, os.ReadFile)
 		if err != nil {
 			return nil, cannot(err)
 		}

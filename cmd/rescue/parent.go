@@ -59,23 +59,24 @@ func (c *call) parent(ctx context.Context, action string) (*request, error) {
 
 // parentFile reads what run has printed, or an ActionSet with its status.
 func (c *call) parentFile(action string) (*request, error) {
-	src, err := os.ReadFile(c.from)
+	src, err := c.read(c.from)
 	if err != nil {
 		return nil, cannot(err)
 	}
+	title := fileTitle(c.from)
 	if json.Valid(src) && !isActionSet(src) {
-		artifacts, err := artifactsOfJSON(c.from, src)
+		artifacts, err := artifactsOfJSON(title, src)
 		if err == nil {
-			err = unmasked(c.from, artifacts)
+			err = unmasked(title, artifacts)
 		}
 		return &request{actions: []compat.ActionSpec{{Name: action, Artifacts: artifacts}}}, cannot(err)
 	}
-	_, set, err := actionSetOfFile(c.from)
+	file, err := readSetFile(title, src)
 	if err != nil {
 		return nil, failed(err)
 	}
-	req, err := childOf(set, c.from, action)
-	if err == nil && hasBlueprints(c.from, req.actions) {
+	req, err := childOf(file.set, title, action)
+	if err == nil && file.hasBlueprints(req.actions) {
 		req.blueprint = c.from
 	}
 	return req, err
@@ -106,6 +107,9 @@ func (c *call) parentRun(action string, s run.Summary) (*request, error) {
 	if c.profile == "" {
 		c.profile = was.Profile
 	}
+	if c.profile == "-" && !c.given("profile") {
+		return nil, profileIsGone(c.from)
+	}
 	if c.server == "" {
 		c.server = was.RepositoryServer
 	}
@@ -113,6 +117,11 @@ func (c *call) parentRun(action string, s run.Summary) (*request, error) {
 		return nil, usage("run %s read its blueprint from standard input: give it again with -b", c.from)
 	}
 	return &request{actions: []compat.ActionSpec{spec}, blueprint: was.BlueprintFile}, nil
+}
+
+// profileIsGone says that a run's profile cannot be read once more.
+func profileIsGone(id string) error {
+	return usage("run %s read its profile from standard input: give it again with --profile", id)
 }
 
 // checkMasked refuses options that the journal does not keep because they hold a secret.

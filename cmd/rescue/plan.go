@@ -86,7 +86,7 @@ func (f *planFlags) check(args []string) error {
 			return usage("--params says all of that: leave out --%s", name)
 		}
 	}
-	return nil
+	return f.checkStdin()
 }
 
 // plan shows the plans of the actions.

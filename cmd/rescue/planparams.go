@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/rescuecue/rescue/compat"
 )
@@ -13,7 +11,10 @@ import (
 func (f *planFlags) unseen(c *call, spec compat.ActionSpec) (*compat.Params, error) {
 	params := &compat.Params{}
 	if f.params != "" {
-		src, err := readOrStdin(f.params, c.streams.Stdin)
+		if f.params == "-" && f.blueprint == "-" {
+			return nil, usage("--params: standard input is read for -b already")
+		}
+		src, err := c.read(f.params)
 		if err != nil {
 			return nil, cannot(err)
 		}
@@ -38,15 +39,8 @@ func (f *planFlags) unseen(c *call, spec compat.ActionSpec) (*compat.Params, err
 		return params, nil
 	}
 	var err error
-	params.Profile, err = profileUnseen(c.profile)
+	params.Profile, err = profileUnseen(c.profile, c.read)
 	return params, err
-}
-
-func readOrStdin(path string, stdin io.Reader) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(stdin)
-	}
-	return os.ReadFile(path)
 }
 
 // nameObject fills in the name of the object that the action works on.
@@ -84,15 +78,15 @@ func nameSecrets(p *compat.Params, spec compat.ActionSpec) {
 
 // profileUnseen reads the Profile of a file without its Secrets. One of the cluster is not
 // known; what stands for it is made where it is read.
-func profileUnseen(path string) (*compat.Profile, error) {
+func profileUnseen(path string, read reader) (*compat.Profile, error) {
 	if !isFile(path) {
 		return nil, nil
 	}
-	src, err := os.ReadFile(path)
+	src, err := read(path)
 	if err != nil {
 		return nil, cannot(err)
 	}
-	docs, err := compat.Parse(path, src)
+	docs, err := compat.Parse(fileTitle(path), src)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -110,5 +104,5 @@ func profileUnseen(path string) (*compat.Profile, error) {
 			Credential: compat.Credential{Type: resource.Credential.Type, KeyPair: &compat.KeyPair{}},
 		}, nil
 	}
-	return nil, failed(fmt.Errorf("%s: no Profile in this file", path))
+	return nil, failed(fmt.Errorf("%s: no Profile in this file", fileTitle(path)))
 }

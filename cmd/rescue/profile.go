@@ -22,11 +22,8 @@ func (c *call) profileAt(spec compat.ActionSpec) string {
 	if c.profile != "" || spec.Profile == nil || c.actionSet == "" {
 		return c.profile
 	}
-	src, err := os.ReadFile(c.actionSet)
-	if err != nil {
-		return ""
-	}
 	// The file has been read without an error before.
+	src, _ := c.read(c.actionSet)
 	docs, _ := compat.Parse(c.actionSet, src)
 	if chosenProfile(docs, spec.Profile) == nil {
 		return ""
@@ -47,11 +44,18 @@ func chosenProfile(docs []*compat.Document, ref *compat.ObjectReference) *compat
 	return nil
 }
 
+// A reader reads a file.
+type reader func(path string) ([]byte, error)
+
 // profileOf reads the profile that text names: a file, or one in the cluster. Of several
 // in a file it is the one that the reference names, which may be nil.
-func profileOf(ctx context.Context, env *funcs.Env, text string, ref *compat.ObjectReference) (*compat.Profile, error) {
-	if info, err := os.Stat(text); err == nil && !info.IsDir() {
-		return profileOfFile(ctx, text, ref, secretGetter(env))
+func profileOf(ctx context.Context, env *funcs.Env, text string, ref *compat.ObjectReference, read reader) (*compat.Profile, error) {
+	if info, err := os.Stat(text); text == "-" || err == nil && !info.IsDir() {
+		src, err := read(text)
+		if err != nil {
+			return nil, err
+		}
+		return profileIn(ctx, fileTitle(text), src, ref, secretGetter(env))
 	}
 	namespace, name, ok := strings.Cut(text, "/")
 	if !ok {
@@ -85,18 +89,14 @@ func secretGetter(env *funcs.Env) compat.SecretGetter {
 	}
 }
 
-// profileOfFile reads a Profile, and the Secrets beside it, from a file. Secrets
-// that are not in the file are read from the cluster.
-func profileOfFile(ctx context.Context, path string, ref *compat.ObjectReference, fromCluster compat.SecretGetter) (*compat.Profile, error) {
-	src, err := os.ReadFile(path)
+// profileIn reads a Profile, and the Secrets beside it, from the text of a file.
+// Secrets that are not in the file are read from the cluster.
+func profileIn(ctx context.Context, title string, src []byte, ref *compat.ObjectReference, fromCluster compat.SecretGetter) (*compat.Profile, error) {
+	docs, err := compat.Parse(title, src)
 	if err != nil {
 		return nil, err
 	}
-	docs, err := compat.Parse(path, src)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := theProfile(path, docs, ref)
+	doc, err := theProfile(title, docs, ref)
 	if err != nil {
 		return nil, err
 	}

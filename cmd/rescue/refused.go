@@ -35,25 +35,33 @@ func refusedStatus(req *request, tasks []*task, reason error) *compat.ActionSetS
 	s := &compat.ActionSetStatus{State: compat.StateFailed, Error: compat.ActionSetError{Message: reason.Error()}}
 	for i, spec := range req.actions {
 		a := compat.ActionStatus{Name: spec.Name, Object: spec.Object, Blueprint: spec.Blueprint}
-		if i < len(tasks) && tasks[i].blueprint.Legacy != nil {
-			action := tasks[i].blueprint.Legacy.Action(spec.Name)
-			a.Phases, a.DeferPhase = pendingPhases(action)
-			a.Artifacts = action.ArtifactTemplates()
+		if i < len(tasks) {
+			t := tasks[i]
+			a.Phases, a.DeferPhase = t.pendingPhases()
+			if t.blueprint.Legacy != nil {
+				a.Artifacts = t.blueprint.Legacy.Action(spec.Name).ArtifactTemplates()
+			}
 		}
 		s.Actions = append(s.Actions, a)
 	}
 	return s
 }
 
-func pendingPhases(a *compat.BlueprintAction) (phases []compat.PhaseStatus, last *compat.PhaseStatus) {
-	if a == nil {
-		return nil, nil
+// pendingPhases are those of the task's plan, or, if it came to none, those that stand in
+// the blueprint.
+func (t *task) pendingPhases() (phases []compat.PhaseStatus, last *compat.PhaseStatus) {
+	names, deferred := t.blueprint.PhaseNames(t.spec.Name)
+	if plan := t.opts.Plan; plan != nil {
+		names = nil
+		for _, p := range plan.Phases {
+			names = append(names, p.Title())
+		}
 	}
-	for _, p := range a.Phases {
-		phases = append(phases, compat.PhaseStatus{Name: p.Name, State: compat.StatePending})
+	for _, name := range names {
+		phases = append(phases, compat.PhaseStatus{Name: name, State: compat.StatePending})
 	}
-	if a.DeferPhase != nil {
-		last = &compat.PhaseStatus{Name: a.DeferPhase.Name, State: compat.StatePending}
+	if deferred != "" {
+		last = &compat.PhaseStatus{Name: deferred, State: compat.StatePending}
 	}
 	return phases, last
 }

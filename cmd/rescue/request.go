@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,17 +54,18 @@ func (c *call) request(ctx context.Context, args []string) (*request, error) {
 
 // requestOfFile reads the one ActionSet of a file.
 func (c *call) requestOfFile() (*request, error) {
-	doc, set, err := actionSetOfFile(c.actionSet)
-	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+	src, err := c.read(c.actionSet)
+	if err != nil {
 		return nil, cannot(err)
 	}
+	file, err := readSetFile(fileTitle(c.actionSet), src)
 	if err != nil {
 		return nil, failed(err)
 	}
-	req := requestOf(set)
-	req.set, _ = doc.Root.Any().(map[string]any)
+	req := requestOf(file.set)
+	req.set, _ = file.doc.Root.Any().(map[string]any)
 	req.source, req.blueprint = c.actionSet, c.blueprint
-	if req.blueprint == "" && hasBlueprints(c.actionSet, req.actions) {
+	if req.blueprint == "" && file.hasBlueprints(req.actions) {
 		req.blueprint = c.actionSet
 	}
 	return req, nil
@@ -82,41 +80,39 @@ func requestOf(set *compat.ActionSet) *request {
 	return req
 }
 
-func actionSetOfFile(path string) (*compat.Document, *compat.ActionSet, error) {
-	src, err := os.ReadFile(path)
+// A setFile is a file with an ActionSet.
+type setFile struct {
+	set *compat.ActionSet
+	// doc is that of the ActionSet, all are those of the file.
+	doc *compat.Document
+	all []*compat.Document
+}
+
+func readSetFile(title string, src []byte) (*setFile, error) {
+	docs, err := compat.Parse(title, src)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	docs, err := compat.Parse(path, src)
-	if err != nil {
-		return nil, nil, err
-	}
-	var found *compat.Document
+	f := &setFile{all: docs}
 	for _, doc := range docs {
 		if doc.Kind != compat.KindActionSet {
 			continue
 		}
-		if found != nil {
-			return nil, nil, fmt.Errorf("%s: several ActionSets: run them one by one", path)
+		if f.doc != nil {
+			return nil, fmt.Errorf("%s: several ActionSets: run them one by one", title)
 		}
-		found = doc
+		f.doc = doc
 	}
-	if found == nil {
-		return nil, nil, fmt.Errorf("%s: expected an ActionSet", path)
+	if f.doc == nil {
+		return nil, fmt.Errorf("%s: expected an ActionSet", title)
 	}
-	set, err := compat.ReadActionSet(found)
-	return found, set, err
+	f.set, err = compat.ReadActionSet(f.doc)
+	return f, err
 }
 
 // hasBlueprints tells whether the file has the blueprint of one of the actions.
-func hasBlueprints(path string, actions []compat.ActionSpec) bool {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return false
-	}
-	// The file has been read without an error before.
-	docs, _ := compat.Parse(path, src)
-	for _, doc := range docs {
+func (f *setFile) hasBlueprints(actions []compat.ActionSpec) bool {
+	for _, doc := range f.all {
 		name, _ := doc.Root.Get("metadata").Get("name").Text()
 		for _, a := range actions {
 			if doc.Kind == compat.KindBlueprint && name == a.Blueprint {

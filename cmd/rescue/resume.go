@@ -162,6 +162,9 @@ func (f *resumeFlags) resume(ctx context.Context, streams cli.Streams, ids []str
 		}
 		r.runs = append(r.runs, in)
 	}
+	if f.profile == "" && r.runs[0].asked.Profile == "-" {
+		return profileIsGone(ids[0])
+	}
 	return newCall(f.runFlags(r.runs[0].asked), streams).do(ctx, func(c *call) error {
 		r.call = c
 		return r.run(ctx)

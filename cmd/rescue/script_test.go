@@ -123,18 +123,22 @@ func exitsWith(code string, cmd *exec.Cmd) error {
 	}
 }
 
+// patience is how long a script waits for what another process does, on a machine that
+// may be slow and busy: it only ends a test that would wait for ever.
+const patience = 5 * time.Minute
+
 // await is the script command `await FILE`: it waits until there is such a file.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await FILE")
 	}
 	path := ts.MkAbs(args[0])
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(path); err == nil {
 			return
 		}
 	}
-	ts.Fatalf("no file %s after a minute", args[0])
+	ts.Fatalf("no file %s after %s", args[0], patience)
 }
 
 // waitLine is the script command `waitline FILE LINE [COUNT]`: it waits until the file has
@@ -150,7 +154,7 @@ func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	}
 	path := ts.MkAbs(args[0])
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		// It may not be there yet.
 		text, _ := os.ReadFile(path)
 		lines := 0
@@ -163,7 +167,7 @@ func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("no line %q in %s after a minute", args[1], args[0])
+	ts.Fatalf("no line %q in %s after %s", args[1], args[0], patience)
 }
 
 // setRun is the script command `setrun NAME FILE STATE [INDEX]`: it sets a variable to the

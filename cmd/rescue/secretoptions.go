@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"strings"
 
@@ -28,9 +27,6 @@ func (f *runFlags) checkSecretOptions(options map[string]string) error {
 		}
 		if !strings.HasPrefix(source, inVariable) && !strings.HasPrefix(source, inFile) {
 			return usage("--secret-option %s: say where the value is, %s=env:VARIABLE or %s=file:PATH; the command line can be read by others", key, key, key)
-		}
-		if source == inFile+"-" && f.blueprint == "-" {
-			return usage("--secret-option %s: standard input has the blueprint already", key)
 		}
 	}
 	return nil
@@ -63,13 +59,7 @@ func (c *call) secretOption(key, source string) (string, error) {
 		}
 		return value, nil
 	}
-	var text []byte
-	var err error
-	if path := strings.TrimPrefix(source, inFile); path == "-" {
-		text, err = io.ReadAll(c.streams.Stdin)
-	} else {
-		text, err = os.ReadFile(path)
-	}
+	text, err := c.read(strings.TrimPrefix(source, inFile))
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), cannot(err)
 }
 

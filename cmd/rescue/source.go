@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,9 +54,8 @@ func (c *call) blueprintOf(ctx context.Context, req *request, spec compat.Action
 // fileBlueprint reads the blueprint of that name from a file or folder; without a name,
 // the only one there.
 func (c *call) fileBlueprint(at, name string) (*interp.Blueprint, error) {
-	if at == "-" && c.stdin == nil {
-		var err error
-		if c.stdin, err = io.ReadAll(c.streams.Stdin); err != nil {
+	if at == "-" {
+		if _, err := c.read(at); err != nil {
 			return nil, cannot(err)
 		}
 	}

@@ -161,7 +161,7 @@ func (c *call) params(ctx context.Context, s *session, t *task) (*compat.Params,
 	}
 	switch at := c.profileAt(spec); {
 	case at != "":
-		params.Profile, err = profileOf(ctx, s.env, at, spec.Profile)
+		params.Profile, err = profileOf(ctx, s.env, at, spec.Profile, c.read)
 	case spec.Profile != nil:
 		params.Profile, err = profileOfCluster(ctx, s.env, spec.Profile.Namespace, spec.Profile.Name)
 	}

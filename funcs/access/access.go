@@ -12,6 +12,9 @@ type Need struct {
 	// Names restricts the need to objects of these names; none means any.
 	Names []string
 	Verbs []string
+	// Either says that it depends on the cluster which of the verbs it wants: an account
+	// that lacks one may do.
+	Either bool
 	// Why says what it is for, as the rest of "to …".
 	Why string
 	// Optional says that the function goes on where this is refused: it only explains

@@ -19,9 +19,20 @@ func Pod(at Place) Rule {
 // for as `get` over WebSocket, and as `create` over SPDY and by newer servers.
 func Exec(at Place) Rule {
 	return All(
-		On(at, "", "pods/exec", "run a command in a container", "create", "get"),
+		either(On(at, "", "pods/exec", "run a command in a container", "create", "get")),
 		Optionally(On(at, "", "pods", "tell why a command could not run", "get")),
 	)
+}
+
+// either makes one of a need's verbs enough.
+func either(r Rule) Rule {
+	return func(c Call) []Need {
+		needs := slices.Clone(r(c))
+		for i := range needs {
+			needs[i].Either = true
+		}
+		return needs
+	}
 }
 
 // DataPod is for functions that move data in a pod of their own. It mounts the location,
@@ -68,7 +79,7 @@ func HasSecret(c Call) bool { return hasSecret(c.Args) }
 
 // secretSources are parts of the expressions and templates that give secrets. An option
 // may be marked as one.
-var secretSources = []string{"secrets", "profile", "options", "repositoryserver"}
+var secretSources = []string{"secrets", " of secret ", "profile", "options", "repositoryserver"}
 
 func hasSecret(v any) bool {
 	switch v := v.(type) {

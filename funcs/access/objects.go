@@ -61,6 +61,9 @@ func Manifests(spec any, otherwise Where, why string, verbs ...string) []Need {
 	if unknown, ok := spec.(Unknown); ok {
 		// Often only a name in it is not known.
 		text = unknown.Source
+		if text == "" {
+			return []Need{unread(verbs, why)}
+		}
 	}
 	var needs []Need
 	for doc := range strings.SplitSeq("\n"+text, "\n---") {

@@ -23,7 +23,7 @@ func TestInitLogComes(t *testing.T) {
 	atWork := status(corev1.PodPending)
 	atWork.InitContainerStatuses = []corev1.ContainerStatus{running("init")}
 	cl := newCluster(t, atWork)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	came := errors.New("it came")
 	ctx, stop := context.WithCancelCause(ctx)

@@ -79,6 +79,18 @@ func workloadsOf(kube kubernetes.Interface, dyn dynamic.Interface, ref WorkloadR
 	return nil, fmt.Errorf("kind %q is not a workload: use deployment, statefulset or deploymentconfig", ref.Kind)
 }
 
+// FindWorkload tells whether a workload is there.
+func FindWorkload(ctx context.Context, kube kubernetes.Interface, dyn dynamic.Interface, ref WorkloadRef) error {
+	kind, err := workloadsOf(kube, dyn, ref)
+	if err != nil {
+		return err
+	}
+	if _, err = kind.get(ctx, ref.Name); err != nil {
+		return fmt.Errorf("%s: %w", ref, err)
+	}
+	return nil
+}
+
 // patcher is a Client that can patch as well.
 type patcher[T Object] interface {
 	Client[T]

@@ -3,6 +3,9 @@
 package graph
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/rescuecue/rescue/interp"
 )
 
@@ -47,8 +50,41 @@ type Phase struct {
 	// makes none; PodUnknown says why it cannot be shown.
 	Pod        any    `json:"pod,omitempty"`
 	PodUnknown string `json:"podUnknown,omitempty"`
-	// Refused is why the cluster would not take the pod, in a dry run.
+	// Refused is why the cluster would not take what the phase does, in a dry run.
 	Refused string `json:"refused,omitempty"`
+	// MissingRights are those that the caller lacks, in a dry run.
+	MissingRights []Right `json:"missingRights,omitempty"`
+	// NotSure is what a dry run could not find out, as sentences.
+	NotSure []string `json:"notSure,omitempty"`
+}
+
+// Right is what a phase has to be allowed to do.
+type Right struct {
+	Verbs []string `json:"verbs"`
+	// Group and Resource as RBAC has them.
+	Group    string `json:"group"`
+	Resource string `json:"resource"`
+	// Namespace is empty for resources that have none.
+	Namespace string `json:"namespace"`
+	// Names of the objects; none means any.
+	Names []string `json:"names,omitempty"`
+	// Why says what it is for, as the rest of "to …".
+	Why string `json:"why"`
+}
+
+// String is the rest of "the account may not …".
+func (r Right) String() string {
+	text := strings.Join(r.Verbs, "/") + " " + r.Resource
+	if r.Group != "" {
+		text += "." + r.Group
+	}
+	if len(r.Names) > 0 {
+		text += fmt.Sprintf(" %q", r.Names)
+	}
+	if r.Namespace != "" {
+		return text + " in namespace " + r.Namespace
+	}
+	return text + " in the whole cluster"
 }
 
 // Wait says why a phase waits for another one.

@@ -95,8 +95,19 @@ func (t *text) phase(p *Phase, when string) {
 		t.line(2, "pod:")
 		t.values(3, p.Pod)
 	}
-	if p.Refused != "" {
-		t.line(2, "REFUSED by the cluster: %s", p.Refused)
+	t.found(p)
+}
+
+// found is what a dry run has found out.
+func (t *text) found(p *Phase) {
+	for line := range strings.Lines(p.Refused) {
+		t.line(2, "REFUSED by the cluster: %s", strings.TrimSuffix(line, "\n"))
+	}
+	for _, r := range p.MissingRights {
+		t.line(2, "MISSING RIGHT: %s, to %s", r, r.Why)
+	}
+	for _, s := range p.NotSure {
+		t.line(2, "not sure: %s", s)
 	}
 }
 

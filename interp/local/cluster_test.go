@@ -40,10 +40,11 @@ func closeCluster(t *testing.T, c *Cluster) {
 	}
 }
 
-// deadline bounds a test that would otherwise wait for ever.
+// deadline bounds a test that would otherwise wait for ever, on a machine that may be slow
+// and busy.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

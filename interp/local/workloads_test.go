@@ -178,7 +178,9 @@ func TestStatefulSetKeepsItsVolumes(t *testing.T) {
 	if len(pods) != 2 || pods[0].Name != "db-0" || pods[1].Name != "db-1" || pods[0].Status.ContainerStatuses[0].RestartCount != 1 {
 		t.Fatalf("pods %+v", pods)
 	}
-	if got := execOutput(t, env, "db-1", "cat", "/data/starts"); got != "db-1\ndb-1\n" {
+	// What the first start has written makes the second ready, before it has written itself.
+	const both = "until test $(wc -l < /data/starts) -ge 2; do sleep 0.05; done; cat /data/starts"
+	if got := execOutput(t, env, "db-1", "sh", "-c", both); got != "db-1\ndb-1\n" {
 		t.Errorf("starts of db-1: %q", got)
 	}
 	set, err := env.Kube.AppsV1().StatefulSets("default").Get(deadline(t), "db", metav1.GetOptions{})

@@ -160,24 +160,31 @@ func (f *finder) phase(a *action, ph phase) {
 
 // object adds a Secret or ConfigMap that a phase names.
 func (f *finder) object(because Reason, key string, reference any) {
+	if need, ok := objectNeed(key, reference); ok {
+		f.add(because, need)
+	}
+}
+
+// objectNeed is the reading of a Secret or ConfigMap that a phase names. The schema knows
+// no other kinds.
+func objectNeed(key string, reference any) (need access.Need, ok bool) {
 	fields, _ := reference.(map[string]any)
-	kind, _ := fields["kind"].(string)
-	need := access.Need{
+	need = access.Need{
 		Where: access.WhereOf(fields["namespace"], access.Where{Kind: access.Open, Name: "no namespace"}),
 		Verbs: []string{"get"}, Why: "read " + key + " of its objects",
 	}
-	switch kind {
+	switch fields["kind"] {
 	case "Secret":
 		need.Resource = "secrets"
 	case "ConfigMap":
 		need.Resource = "configmaps"
 	default:
-		return // the schema knows no other
+		return need, false
 	}
 	if name, ok := fields["name"].(string); ok {
 		need.Names = []string{name}
 	}
-	f.add(because, need)
+	return need, true
 }
 
 // add adds a need to the grants.
