@@ -25,7 +25,7 @@ test: ## run all tests that need no cluster
 	@[ -n "$(RACE)" ] || echo "no C compiler (gcc): the tests run without the race detector"
 	@[ -n "$(KOPIA)" ] || echo "no kopia program (make dist/kopia): tests that compare with it, or need a repository server, skip"
 	@[ -n "$(RESCUE_FAKE_GCS)" ] && [ -n "$(RESCUE_AZURITE)" ] || echo "no emulators (make emulators): tests of Google's and Azure's object stores skip"
-	RESCUE_KOPIA=$(KOPIA) $(GO) test -timeout 30m $(RACE) $(PACKAGES)
+	RESCUE_KOPIA=$(KOPIA) $(GO) test -timeout 60m $(RACE) $(PACKAGES)
 
 demo: build ## convert a legacy blueprint, back up, destroy, restore: no cluster needed
 	examples/timelog/demo.sh

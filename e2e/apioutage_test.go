@@ -86,10 +86,10 @@ func (p *apiProxy) watched(resource string) bool {
 
 // waitForWaiting waits until a request has found no API server for the n-th time.
 func waitForWaiting(t *testing.T, log *logBuffer, n int) {
-	const text = "the API server does not answer"
-	for deadline := time.Now().Add(time.Minute); strings.Count(log.String(), text) < n; time.Sleep(50 * time.Millisecond) {
+	const text, limit = "the API server does not answer", 4 * time.Minute
+	for deadline := time.Now().Add(limit); strings.Count(log.String(), text) < n; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Errorf("%q did not come %d times in a minute", text, n)
+			t.Errorf("%q did not come %d times in %s", text, n, limit)
 			return
 		}
 	}

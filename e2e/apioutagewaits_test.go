@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	snapshotv1 "github.com/kubernetes-csi/external-snapshotter/client/v8/apis/volumesnapshot/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,7 +44,7 @@ var outages = map[string]func(*testing.T, *funcs.Env) outage{
 
 // eventually asks until it is so.
 func eventually(t *testing.T, what string, ok func(context.Context) (bool, error)) error {
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 90*time.Second, true, ok)
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 4*time.Minute, true, ok)
 	if err != nil {
 		return errors.New(what + ": " + err.Error())
 	}
@@ -86,7 +87,7 @@ func conditionComes(t *testing.T, env *funcs.Env) outage {
 	}
 	return outage{
 		f: funcs.WaitV2(),
-		args: funcs.Args{"timeout": "110s", "conditions": conditions("allOf",
+		args: funcs.Args{"timeout": "270s", "conditions": conditions("allOf",
 			cond(`{{ eq .data.phase "done" }}`, "v1", "", "configmaps", env.Namespace, "state"))},
 		waits:   watching("configmaps"),
 		trouble: "configmaps",
@@ -239,6 +240,10 @@ func TestAPIServerStaysAway(t *testing.T) {
 	}
 }
 
+func isReady(s *snapshotv1.VolumeSnapshot) bool {
+	return s.Status != nil && s.Status.ReadyToUse != nil && *s.Status.ReadyToUse
+}
+
 // TestAPIServerAwayFromVolumes: a snapshot gets ready, a volume is made and a snapshot is
 // deleted while the API server is away. Only a driver that fails makes these last, so no
 // other test runs meanwhile.
@@ -257,7 +262,7 @@ func TestAPIServerAwayFromVolumes(t *testing.T) {
 			heal()
 			return eventually(t, "the snapshot is ready", func(ctx context.Context) (bool, error) {
 				list, err := snapshots.List(ctx, metav1.ListOptions{})
-				return err == nil && len(list.Items) == 1 && list.Items[0].Status != nil && *list.Items[0].Status.ReadyToUse, err
+				return err == nil && len(list.Items) == 1 && isReady(&list.Items[0]), err
 			})
 		},
 	})

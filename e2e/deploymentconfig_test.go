@@ -35,7 +35,7 @@ func TestScaleDeploymentConfig(t *testing.T) {
 		kind             string
 		to, before, pods int
 	}{{"DeploymentConfig", 1, 1, 1}, {"deploymentconfig", 0, 1, 0}, {"DEPLOYMENTCONFIG", 2, 0, 2}, {"deploymentConfig", 1, 2, 1}} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		out, err := run(t, ctx, funcs.ScaleWorkload(), env, funcs.Args{
 			"namespace": env.Namespace, "name": "app", "kind": step.kind, "replicas": step.to,
@@ -81,7 +81,7 @@ func installDeploymentConfigs(t *testing.T, env *funcs.Env) bool {
 			t.Errorf("CustomResourceDefinition %s is left: %v", made.GetName(), err)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	_, err = kube.Follow(ctx, kube.Dynamic(client), made, func(*unstructured.Unstructured) (bool, error) {
 		_, err := env.Dynamic.Resource(kube.DeploymentConfigs).Namespace(env.Namespace).List(ctx, metav1.ListOptions{})

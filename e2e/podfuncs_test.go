@@ -30,7 +30,7 @@ func outputOf(key, script string) string {
 // inTime bounds a phase that must end by itself long before: one that hangs fails
 // with the context's error.
 func inTime(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

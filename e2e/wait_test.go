@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -59,13 +60,13 @@ func TestWait(t *testing.T) {
 				status, _ := read(t, env, deployments, env.Namespace, "web").Object["status"].(map[string]any)
 				return status["availableReplicas"]
 			}
-			// Available two seconds after it is ready, so that there is something to wait for.
-			create(t, env, strings.Replace(deploymentSpec("web", "sleep 3600"), "spec:\n", "spec:\n  minReadySeconds: 2\n", 1))
+			// Available five seconds after it is ready, so that there is something to wait for.
+			create(t, env, strings.Replace(deploymentSpec("web", "sleep 3600"), "spec:\n", "spec:\n  minReadySeconds: 5\n", 1))
 			if available() != nil {
 				t.Fatal("the deployment is available already")
 			}
 			conds := c.conds(env, func(text string) any { return cond(text, "v1", "apps", "deployments", env.Namespace, "web") })
-			out, err := run(t, t.Context(), c.f, env, funcs.Args{"timeout": "90s", "conditions": conds})
+			out, err := run(t, t.Context(), c.f, env, funcs.Args{"timeout": "4m", "conditions": conds})
 			if err != nil || out == nil || len(out) != 0 {
 				t.Errorf("output %v, error %v", out, err)
 			}
@@ -127,12 +128,19 @@ func TestWaitTimeout(t *testing.T) {
 	t.Parallel()
 	env, _ := newEnv(t)
 	create(t, env, deploymentSpec("web", "exit 1"))
+	err := eventually(t, "the controller has seen the deployment", func(context.Context) (bool, error) {
+		status, _ := read(t, env, deployments, env.Namespace, "web").Object["status"].(map[string]any)
+		return strings.Contains(fmt.Sprint(status["conditions"]), "MinimumReplicasUnavailable"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	conds := map[string]any{
 		"anyOf": []any{cond(`{{ eq "{$.data.phase}" "done" }}`, "v1", "", "configmaps", env.Namespace, "absent")},
 		"allOf": []any{cond(`{{ eq {$.status.availableReplicas} 1 }}`, "v1", "apps", "deployments", env.Namespace, "web"),
 			cond(`{{ eq "{$.metadata.name}" "elsewhere" }}`, "v1", "apps", "deployments", env.Namespace, "web")},
 	}
-	_, err := run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "4s", "conditions": conds})
+	_, err = run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "4s", "conditions": conds})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
