@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,10 @@ func (in *installation) allow(rescue string) {
 	r.await(in.t)
 }
 
+// progressLine is a line of standard error. The log of a container has both its outputs, and
+// the order of their lines is not that in which they were written.
+var progressLine = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d .*\n`)
+
 // run makes a Job of the CronJob, with other arguments if there are any, and reads the
 // document that its run prints.
 func (in *installation) run(name string, args []string) runs.Result {
@@ -160,8 +165,7 @@ func (in *installation) run(name string, args []string) runs.Result {
 	text := in.ended(name)
 	in.t.Logf("%s:\n%s", name, text)
 	var result runs.Result
-	start := strings.Index(text, "\n{")
-	if err := json.Unmarshal([]byte(text[start+1:]), &result); err != nil {
+	if err := json.Unmarshal([]byte(progressLine.ReplaceAllString(text, "")), &result); err != nil {
 		in.t.Fatalf("%s printed no document: %v", name, err)
 	}
 	return result

@@ -168,6 +168,8 @@ func TestBrokenPrograms(t *testing.T) {
 		{"shell finds no program", fixed("", "sh: rescue: not found", status(127)), "has no program `rescue`", mover.CodeNoProgram},
 		{"program for another machine", fixed("", "", status(126)), "has no program `rescue`", mover.CodeNoProgram},
 		{"runtime finds no program", fixed("", "", errors.New(`exec failed: unable to start container process: exec: "rescue": executable file not found in $PATH`)), "has no program `rescue`", mover.CodeNoProgram},
+		{"news of no program lost", lostOnce(errors.New(`exec: "rescue": executable file not found in $PATH`)), "has no program `rescue`", mover.CodeNoProgram},
+		{"nothing came", fixed("", "", nil), "cut off", mover.CodeFailed},
 		{"killed", fixed("{\"progress\":{\"hashed\":1}}\n", "", status(137)), "status 137", mover.CodeFailed},
 		{"panic", fixed("", "panic: oh", status(2)), "panic: oh", mover.CodeFailed},
 		{"cut off", fixed(result[:10], "", nil), "cut off", mover.CodeFailed},
@@ -188,6 +190,18 @@ func TestBrokenPrograms(t *testing.T) {
 				t.Errorf("error %v with code %s; want %q, code %s", err, mover.CodeOf(err), tc.want, tc.code)
 			}
 		})
+	}
+}
+
+// lostOnce loses the first error, as a connection that breaks at the end of a command does.
+func lostOnce(err error) agent.Exec {
+	first := true
+	return func(context.Context, []string, io.Reader, io.Writer, io.Writer) error {
+		if first {
+			first = false
+			return nil
+		}
+		return err
 	}
 }
 

@@ -77,7 +77,20 @@ func callMover(ctx context.Context, exec Exec, where string, req Request, progre
 	if out.last != nil {
 		return out.last.outcome(where, req.Op)
 	}
+	if err == nil && !out.any && len(talk.kept) == 0 {
+		err = noProgram(ctx, exec)
+	}
 	return Result{}, unanswered(ctx, where, err, out, talk.text())
+}
+
+// noProgram is the error of a container without rescue, else nil. It asks again where nothing
+// at all has come: the connection may have lost the news that there is no such program.
+func noProgram(ctx context.Context, exec Exec) error {
+	err := exec(ctx, []string{"rescue", "version"}, nil, io.Discard, io.Discard)
+	if isNoProgram(err) {
+		return err
+	}
+	return nil
 }
 
 // outcome turns the last line of an answer into what Call returns.
