@@ -98,19 +98,28 @@ func (s *servers) Restore(ctx context.Context, resource, snapshot string) error 
 	})
 }
 
-// Snapshot implements rdstest.Backend.
+// Snapshot implements rdstest.Backend. It is not what is tested here, so a connection to the
+// pod that breaks does not fail it.
 func (s *servers) Snapshot(ctx context.Context, resource, snapshot string) error {
 	path := filepath.Join(s.t.TempDir(), "snapshot.tar")
+	err := s.copyFiles(ctx, resource, path)
+	for attempt := 2; err != nil && attempt <= 3 && ctx.Err() == nil; attempt++ {
+		s.t.Logf("the files of snapshot %s, attempt %d follows: %v", snapshot, attempt, err)
+		err = s.copyFiles(ctx, resource, path)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[snapshot] = path
+	return err
+}
+
+func (s *servers) copyFiles(ctx context.Context, resource, path string) error {
 	files, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	err = s.exec(ctx, podOf(resource), nil, files, "pg_basebackup -h /tmp -U "+masterUser+" -D - -F tar -X fetch -c fast")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.files[snapshot] = path
-	return err
+	return s.exec(ctx, podOf(resource), nil, files, "pg_basebackup -h /tmp -U "+masterUser+" -D - -F tar -X fetch -c fast")
 }
 
 // Delete implements rdstest.Backend.
