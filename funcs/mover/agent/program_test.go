@@ -411,7 +411,9 @@ func TestKopiaProgramKeepsSecrets(t *testing.T) {
 	}
 }
 
-// findBlob returns the file of the first blob whose name starts like that.
+// findBlob returns the file of the first blob whose name starts like that. As for kopia
+// itself, a file is a blob once it has its last name: a program that ends while it writes
+// one leaves it under another.
 func findBlob(t *testing.T, dir, prefix string) string {
 	t.Helper()
 	found := ""
@@ -420,7 +422,8 @@ func findBlob(t *testing.T, dir, prefix string) string {
 			return nil
 		}
 		rel, relErr := filepath.Rel(dir, path)
-		if err == nil && relErr == nil && !d.IsDir() && strings.HasPrefix(strings.ReplaceAll(rel, "/", ""), prefix) {
+		name := strings.ReplaceAll(rel, "/", "")
+		if err == nil && relErr == nil && !d.IsDir() && strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".f") {
 			found = path
 		}
 		return errors.Join(err, relErr)
