@@ -71,6 +71,7 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 	}}
 	// Flushing must also work after ctx has ended.
 	err = repo.WriteSession(context.WithoutCancel(ctx), r.Repository, opt, func(wctx context.Context, w repo.RepositoryWriter) error {
+		w = r.flushable(w)
 		own := w.ClientOptions()
 		info := snapshot.SourceInfo{Host: own.Hostname, UserName: own.Username, Path: path}
 		previous, err := previousOf(wctx, w, info, req.Origin)
