@@ -152,15 +152,13 @@ func (f *notesTest) pod(app string) string {
 
 func (f *notesTest) sh(app, script string) string {
 	f.t.Helper()
-	var out, errs bytes.Buffer
-	err := f.env.Exec.Exec(f.t.Context(), funcs.ExecOptions{
-		Namespace: f.env.Namespace, Pod: f.pod(app), Container: "main",
-		Command: []string{"sh", "-e", "-c", script}, Stdout: &out, Stderr: &errs,
-	})
+	out, err := shell(f.t.Context(), f.t, f.env, funcs.ExecOptions{
+		Namespace: f.env.Namespace, Pod: f.pod(app), Container: "main", Command: []string{"sh", "-e", "-c", script},
+	}, "")
 	if err != nil {
-		f.t.Fatalf("%s: %v\n%s", script, err, errs.String())
+		f.t.Fatalf("%s: %v", script, err)
 	}
-	return out.String()
+	return out
 }
 
 func (f *notesTest) actionSet() string {

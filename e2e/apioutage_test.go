@@ -160,7 +160,7 @@ func letEnd(t *testing.T, env *funcs.Env) {
 		t.Error(err)
 		return
 	}
-	err = env.Exec.Exec(t.Context(), funcs.ExecOptions{Namespace: env.Namespace, Pod: name, Command: sh("touch /tmp/go")})
+	_, err = shell(t.Context(), t, env, funcs.ExecOptions{Namespace: env.Namespace, Pod: name, Command: sh("touch /tmp/go")}, "")
 	if err == nil {
 		_, err = kube.Follow(inTime(t), pods, pod, func(p *corev1.Pod) (bool, error) { return p.Status.Phase == corev1.PodSucceeded, nil })
 	}

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -116,12 +115,11 @@ func (c *csi) scale(t *testing.T, replicas int) {
 
 func (c *csi) execApp(t *testing.T, script string) string {
 	t.Helper()
-	var out bytes.Buffer
-	err := c.Exec.Exec(t.Context(), funcs.ExecOptions{Namespace: c.Namespace, Pod: "app-0", Command: sh(script), Stdout: &out})
+	out, err := shell(t.Context(), t, c.Env, funcs.ExecOptions{Namespace: c.Namespace, Pod: "app-0", Command: sh(script)}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.String()
+	return out
 }
 
 // dropClaim deletes a claim, and waits until it is gone.

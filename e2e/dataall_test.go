@@ -102,7 +102,7 @@ set -e
 cd /data && echo $POD > name && touch -d '2001-01-01 00:00:00' name
 seq 1 100000 > shared
 head -c 2000000 /dev/urandom > random
-mkdir -p sub/empty && ln -s ../name sub/link && chown 12:34 random && chmod 640 random
+mkdir -p sub/empty && ln -sf ../name sub/link && chown 12:34 random && chmod 640 random
 `
 
 func (f *fleet) args(more funcs.Args) funcs.Args {

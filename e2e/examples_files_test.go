@@ -17,7 +17,7 @@ func TestExampleTimeLog(t *testing.T) {
 	env, _ := newEnv(t)
 	e := &example{
 		t: t, env: env, location: s3Profile(t), rescue: buildRescue(t), dir: t.TempDir(),
-		blueprint: "../examples/timelog", kind: "deployment", name: "time-logger",
+		blueprint: "../examples/timelog", kind: "deployment", name: "time-logger", sharesRepository: true,
 	}
 	e.profile = filepath.Join(e.dir, "profile.yaml")
 	if err := os.WriteFile(e.profile, []byte(profileYAML(e.location)), 0o600); err != nil {
@@ -28,7 +28,13 @@ func TestExampleTimeLog(t *testing.T) {
 	b := bench{t: t, env: env}
 	b.exec("cd /var/log/time-log; mkdir empty; for i in 1 2 3 4 5 6 7 8 9; do echo entry $i > $i.log; done; " +
 		"head -c 3000000 /dev/urandom > 'large file.bin'; ln -s 1.log latest; chmod 600 2.log")
+	older := filepath.Join(e.dir, "older.json")
+	if err := os.Rename(e.run("backup"), older); err != nil {
+		t.Fatal(err)
+	}
 	e.survives(22, b.fingerprint, func() { b.exec("rm -rf /var/log/time-log/*") })
+	// What was deleted was one backup, and not the repository with all others.
+	e.run("restore", "--artifacts", older)
 }
 
 // Two volumes, by the snapshots of their CSI driver.

@@ -22,10 +22,10 @@ break'
 	fingerprint := func() string {
 		return e.exec(0, `export REDISCLI_AUTH=$REDIS_PASSWORD
 			for n in 0 3; do
-			  redis-cli -n $n --no-raw KEYS '*' | sed 's/^ *[0-9]*) //' | sort | tr -d '"' | while read -r key; do
-			    [ "$(redis-cli -n $n TTL "$key" < /dev/null)" -lt 0 ] && ends=never || ends=later
-			    echo "$n $key $ends $(redis-cli -n $n --no-raw DUMP "$key" < /dev/null | sha256sum)"
-			  done
+			  redis-cli -n $n --no-raw KEYS '*' | sed 's/^ *[0-9]*) //' | sort > /tmp/keys
+			  echo "database $n:"; cat /tmp/keys
+			  sed 's/^/TTL /' /tmp/keys | redis-cli -n $n | sed 's/^-1$/never/; s/^[0-9]*$/later/'
+			  sed 's/^/DUMP /' /tmp/keys | redis-cli -n $n --no-raw
 			done`)
 	}
 	before := fingerprint()

@@ -24,8 +24,8 @@ import (
 	runs "github.com/rescuecue/rescue/interp/run"
 )
 
-// The demo's blueprint (BackupData, KubeExec, ScaleWorkload, RestoreData, KubeTask and
-// LocationDelete), on a real cluster with a real S3 server, through the
+// The demo's blueprint (BackupData, KubeExec, ScaleWorkload, RestoreData, KubeTask,
+// DeleteData and LocationDelete), on a real cluster with a real S3 server, through the
 // program that users run.
 func TestTimeLog(t *testing.T) {
 	env, _ := newEnv(t)
@@ -120,15 +120,13 @@ func (b *bench) pod() string {
 // exec runs a shell command in the application's container.
 func (b *bench) exec(script string) string {
 	b.t.Helper()
-	var out, errs bytes.Buffer
-	err := b.env.Exec.Exec(b.t.Context(), funcs.ExecOptions{
-		Namespace: b.env.Namespace, Pod: b.pod(), Container: "app",
-		Command: []string{"sh", "-e", "-c", script}, Stdout: &out, Stderr: &errs,
-	})
+	out, err := shell(b.t.Context(), b.t, b.env, funcs.ExecOptions{
+		Namespace: b.env.Namespace, Pod: b.pod(), Container: "app", Command: []string{"sh", "-e", "-c", script},
+	}, "")
 	if err != nil {
-		b.t.Fatalf("%s: %v\n%s", script, err, errs.String())
+		b.t.Fatalf("%s: %v", script, err)
 	}
-	return out.String()
+	return out
 }
 
 // fingerprint is a line for everything in the volume.
