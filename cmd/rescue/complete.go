@@ -102,14 +102,16 @@ func contexts(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCo
 // does not answer in time, there are none.
 func fromCluster(list func(context.Context, *funcs.Env) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
-		defer cancel()
-		place, err := placeOf(cmd).open(ctx, io.Discard)
+		place, err := placeOf(cmd).open(cmd.Context(), io.Discard)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
 		names, err := list(ctx, place.env)
-		if closeErr := place.close(ctx); err != nil || closeErr != nil {
+		// The names are known by now, however the embedded cluster ends.
+		_ = place.close(ctx)
+		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
@@ -118,7 +120,7 @@ func fromCluster(list func(context.Context, *funcs.Env) ([]string, error)) cobra
 
 // placeOf reads which cluster the command line speaks of.
 func placeOf(cmd *cobra.Command) *sessionFlags {
-	f := &sessionFlags{Runtime: "cluster", StateDir: defaultStateDir()}
+	f := &sessionFlags{Runtime: "cluster", StateDir: defaultStateDir(), unready: true}
 	for name, target := range map[string]*string{
 		"runtime": &f.Runtime, "local-dir": &f.LocalDir, "kubeconfig": &f.Kubeconfig, "context": &f.Context, "state-dir": &f.StateDir,
 	} {

@@ -37,6 +37,9 @@ type sessionFlags struct {
 	StateDir       string   `json:"stateDir"`
 
 	patience kube.Patience
+	// unready is for who only looks at objects: nobody waits for the embedded cluster's
+	// pods.
+	unready bool
 }
 
 func (f *sessionFlags) register(fs *pflag.FlagSet) {
@@ -186,7 +189,7 @@ func (f *sessionFlags) openLocal(ctx context.Context, env *funcs.Env) (*session,
 		return nil, cannot(err)
 	}
 	err = apply(cluster, f.Objects)
-	if err == nil {
+	if err == nil && !f.unready {
 		err = cluster.Ready(ctx)
 	}
 	if err != nil {
