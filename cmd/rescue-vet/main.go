@@ -18,5 +18,5 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(generousGC)
 	}
-	os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(cli.Main("rescue-vet", os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

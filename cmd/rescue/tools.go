@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/rescuecue/rescue/cmd/internal/cli"
@@ -12,11 +14,18 @@ import (
 // because people have no use for it: its request comes on standard input.
 func moverCommand(streams cli.Streams) *cobra.Command {
 	return &cobra.Command{
-		Use:                "mover",
-		Short:              "Move data between a volume and a backup location; run inside of containers",
+		Use:   "mover [idle]",
+		Short: "Move data between a volume and a backup location; run inside of containers",
+		Long: `mover moves data between a volume and a backup location, inside of a container. The
+data functions call it: a request in JSON comes on its standard input, progress and the
+result go to standard output. With idle it does nothing until a signal comes, which keeps
+a pod alive for requests.`,
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+				return cmd.Help()
+			}
 			saveMemory()
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()

@@ -198,7 +198,7 @@ func TestProblemMatcher(t *testing.T) {
 	writeTest(t, filepath.Join(work, "empty", "x.txt"), "")
 	t.Chdir(work)
 	var out, said bytes.Buffer
-	Main([]string{"vet", "bad.yaml", "empty"}, nil, &out, &said)
+	Main("rescue-vet", []string{"vet", "bad.yaml", "empty"}, nil, &out, &said)
 	text := out.String() + "bad.yaml:9:3: warning: an example [unnamed-phase]\nbad.yaml:9:3: info: an example [missing-counterpart]\n"
 	var got []string
 	for line := range strings.Lines(text) {
@@ -250,7 +250,7 @@ func TestPreCommitHooks(t *testing.T) {
 		}
 		for files, want := range map[string]int{"bad.yaml deployment.yml config.cue": ExitFindings, "deployment.yml config.cue": ExitOK} {
 			var out bytes.Buffer
-			if code := Main(append(strings.Fields(args), strings.Fields(files)...), nil, &out, &out); code != want {
+			if code := Main("rescue-vet", append(strings.Fields(args), strings.Fields(files)...), nil, &out, &out); code != want {
 				t.Errorf("%s with %s: exit code %d, want %d\n%s", hook.ID, files, code, want, out.String())
 			}
 		}

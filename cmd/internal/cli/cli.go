@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/rescuecue/rescue/schema/suggest"
 )
 
 // Exit codes of all commands.
@@ -71,7 +69,7 @@ func Root(s Streams) *cobra.Command {
 		Short: "Typed backup and restore of applications on Kubernetes",
 		Long: `rescue checks, converts and runs blueprints: they say how to back up, restore and
 delete one application on Kubernetes. A blueprint is CUE, or legacy Kanister YAML.`,
-		Args:          knownCommand,
+		Version:       readVersion().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -85,10 +83,13 @@ delete one application on Kubernetes. A blueprint is CUE, or legacy Kanister YAM
 	return root
 }
 
-// Main runs the commands that need no cluster and returns the exit code.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// Main runs the commands that need no cluster, as the program of that name, and returns
+// the exit code.
+func Main(program string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := Streams{stdin, stdout, stderr}
-	return Execute(Root(s), s, args)
+	root := Root(s)
+	root.Use = program
+	return Execute(root, s, args)
 }
 
 // Execute runs root with the arguments, shows the error if there is one, and
@@ -96,8 +97,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func Execute(root *cobra.Command, s Streams, args []string) int {
 	lateGC()
 	root.SetArgs(args)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
-	usageArgs(root)
+	root.SetFlagErrorFunc(wrongFlag)
+	callable(root, args)
+	checkCalls(root)
 	cmd, err := root.ExecuteContextC(context.Background())
 	if err == nil {
 		return ExitOK
@@ -110,36 +112,6 @@ func Execute(root *cobra.Command, s Streams, args []string) int {
 		show(s.Stderr, root.Name(), cmd, exit)
 	}
 	return exit.Code
-}
-
-// usageArgs makes cobra's complaints about arguments usage errors.
-func usageArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usage("%w", err)
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		usageArgs(sub)
-	}
-}
-
-// knownCommand refuses arguments of the root: they are misspelt commands.
-func knownCommand(root *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, c := range root.Commands() {
-		names = append(names, c.Name())
-	}
-	if near := suggest.Nearest(args[0], names); near != "" {
-		return fmt.Errorf("no command %q; did you mean %s?", args[0], near)
-	}
-	return fmt.Errorf("no command %q", args[0])
 }
 
 // show writes the error, a line for each of several, and where to read more after

@@ -3,6 +3,7 @@ package cli
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,7 +13,7 @@ var update = flag.Bool("update", false, "write the expected output of the script
 
 // TestMain makes the program of this package a command of the scripts.
 func TestMain(m *testing.M) {
-	program := func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+	program := func() { os.Exit(Main(filepath.Base(os.Args[0]), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 	testscript.Main(m, map[string]func(){"rescue": program, "rescue-vet": program})
 }
 

@@ -21,7 +21,7 @@ func TestInitStockCue(t *testing.T) {
 		{"init", filepath.Join(dir, "named"), "--module", "example.com/team/backups@v1", "--package", "pg"},
 	} {
 		var said bytes.Buffer
-		if code := Main(args, nil, &said, &said); code != ExitOK {
+		if code := Main("rescue", args, nil, &said, &said); code != ExitOK {
 			t.Fatalf("%v: exit code %d: %s", args, code, said.String())
 		}
 		for _, stock := range [][]string{{"vet", "-c=false", "./..."}, {"fmt", "--check", "."}, {"fmt", "--check", "./tests"}} {
