@@ -27,6 +27,10 @@ func (p place) label() ast.Node {
 // maxDescent bounds the way through references, which may lead in circles.
 const maxDescent = 64
 
+// maxFollowed bounds how many references are followed for one path: where several lead in
+// circles, each of them would double the way.
+const maxFollowed = 1000
+
 // locate lists the places in the user's files that give a value to path: fields
 // whose names match first, then those whose names are computed.
 func locate(files []*ast.File, path []string) []place {
@@ -42,6 +46,8 @@ func locate(files []*ast.File, path []string) []place {
 
 type locator struct {
 	exact, computed []place
+	// followed counts the references on the way.
+	followed int
 	// follow tells where a selection of another package's or value's field is
 	// defined; nil: they are not followed.
 	follow func(ast.Expr) (decls []ast.Decl, value ast.Expr, rest []string)
@@ -103,11 +109,20 @@ func (l *locator) expr(e ast.Expr, path []string, exact bool, depth int) {
 		}
 	case *ast.ListLit:
 		l.item(e, path, exact, depth)
-	case *ast.Ident:
-		l.reference(e, path, exact, depth)
-	case *ast.SelectorExpr, *ast.IndexExpr:
-		l.selection(e, path, exact, depth)
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		if l.followed++; l.followed <= maxFollowed {
+			l.elsewhere(e, path, exact, depth)
+		}
 	}
+}
+
+// elsewhere goes on where what a name stands for is defined.
+func (l *locator) elsewhere(e ast.Expr, path []string, exact bool, depth int) {
+	if id, ok := e.(*ast.Ident); ok {
+		l.reference(id, path, exact, depth)
+		return
+	}
+	l.selection(e, path, exact, depth)
 }
 
 // selection goes on where what is selected is defined, if that is asked for.

@@ -30,6 +30,12 @@ func UnitOf(path string, language Language, open map[string][]byte) (u Unit, ok 
 	return u, slices.ContainsFunc(u.Files, func(f File) bool { return bytes.Contains(f.Data, []byte(schema.Module+"/schema")) })
 }
 
+// PackageFiles returns the files of a package in a folder, as an editor holds them in open
+// or as they are on disk. A package whose name is "" has none.
+func PackageFiles(dir, pkg string, open map[string][]byte) []File {
+	return siblings(filepath.Join(dir, "_"), pkg, open) // A file that is not there: no sibling is left out.
+}
+
 func held(path string, open map[string][]byte) ([]byte, error) {
 	if data, ok := open[path]; ok {
 		return data, nil

@@ -3,6 +3,7 @@ package lsp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/rescuecue/rescue/interp/vet"
@@ -115,27 +116,36 @@ func (j job) check() (r result) {
 }
 
 // unit is what the document belongs to.
-func (j job) unit() (vet.Unit, bool) {
+func (j job) unit() (vet.Unit, bool) { return vet.UnitOf(j.doc.path, j.doc.language, j.texts()) }
+
+// texts are what the editor holds, by path.
+func (j job) texts() map[string][]byte {
 	texts := map[string][]byte{}
 	for path, d := range j.open {
 		texts[path] = []byte(d.text)
 	}
 	texts[j.doc.path] = []byte(j.doc.text)
-	return vet.UnitOf(j.doc.path, j.doc.language, texts)
+	return texts
 }
 
 // siblings are the other files of the document's package.
 func (j job) siblings() []*document {
 	unit, _ := j.unit()
+	return slices.DeleteFunc(j.documents(unit.Files), func(d *document) bool { return d.path == j.doc.path })
+}
+
+// documents are files, as the editor has them open where it does.
+func (j job) documents(files []vet.File) []*document {
 	var docs []*document
-	for _, f := range unit.Files {
-		switch open := j.open[f.Name]; {
-		case f.Name == j.doc.path:
-		case open != nil:
-			docs = append(docs, open)
-		default:
-			docs = append(docs, newDocument(uriOf(f.Name), f.Name, j.doc.language, 0, string(f.Data)))
+	for _, f := range files {
+		open := j.open[f.Name]
+		if f.Name == j.doc.path {
+			open = j.doc
 		}
+		if open == nil {
+			open = newDocument(uriOf(f.Name), f.Name, j.doc.language, 0, string(f.Data))
+		}
+		docs = append(docs, open)
 	}
 	return docs
 }

@@ -128,13 +128,13 @@ func (c *cursor) keysOf(container *outline.Node, v *view) []offer {
 	if container == nil {
 		return nil
 	}
-	given := container.Keys()
+	given := append(container.Keys(), v.settled(container)...)
 	colon := ": "
 	if strings.HasPrefix(c.doc.text[c.word.End:], ":") {
 		colon = ""
 	}
 	var offers []offer
-	for _, s := range v.with(shapeOf(v, container), container) {
+	for _, s := range v.membersAt(shapeOf(v, container), container) {
 		if s.name != "" && (!slices.Contains(given, s.name) || s.name == c.text()) && !c.filled(container, s) {
 			offers = append(offers, offer{s, s.name + colon})
 		}

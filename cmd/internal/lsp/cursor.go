@@ -25,23 +25,11 @@ func (s *Server) cursor(p positionParams) (*cursor, *document) {
 	if problem != nil {
 		return nil, nil
 	}
-	return newCursor(doc, s.others(doc), doc.offset(p.Position)), doc
+	return newCursor(doc, s.around(doc), doc.offset(p.Position)), doc
 }
 
-// others are the open documents of the same package.
-func (s *Server) others(doc *document) []*document {
-	if doc.language != vet.CUE {
-		return nil
-	}
-	r := job{doc: doc, open: map[string]*document{}}
-	for _, d := range s.docs {
-		r.open[d.path] = d
-	}
-	return r.siblings()
-}
-
-func newCursor(doc *document, others []*document, offset int) *cursor {
-	c := &cursor{view: newView(doc, others), doc: doc, offset: offset, node: doc.tree().At(offset)}
+func newCursor(doc *document, near *neighbours, offset int) *cursor {
+	c := &cursor{view: newView(doc, near), doc: doc, offset: offset, node: doc.tree().At(offset)}
 	c.action, c.phase = c.view.around(c.node)
 	c.word = outline.Span{
 		Start: offset - len(wordBefore.FindString(doc.text[:offset])),

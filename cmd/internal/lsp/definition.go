@@ -28,11 +28,11 @@ func (c *cursor) defined() (*outline.Node, *document) {
 		return s.node, s.file
 	}
 	if p := c.namedPhase(c.text()); p != nil {
-		return p.node, p.doc
+		return p.place().node, p.place().doc
 	}
 	if c.node.Key == "artifactsFrom" {
 		if a := c.view.action(c.node.Text); a != nil {
-			return a.node, a.doc
+			return a.place.node, a.place.doc
 		}
 	}
 	return nil, nil
@@ -46,30 +46,34 @@ func (s *Server) documentSymbols(p documentParams) (any, *rpc.Error) {
 		return nil, problem
 	}
 	symbols := []documentSymbol{}
-	for _, a := range newView(doc, nil).actions {
-		symbol := doc.symbol(a.name, a.kind, symbolNamespace, a.node)
+	for _, a := range newViewOf(doc, s.around(doc)).actions {
+		symbol := doc.symbol(a.name, a.kind, symbolNamespace, a.place)
 		for _, p := range a.phases {
-			symbol.Children = append(symbol.Children, doc.symbol(p.name, p.function, symbolFunction, p.node))
+			symbol.Children = append(symbol.Children, doc.symbol(p.name, p.function, symbolFunction, p.place()))
 		}
 		if d := a.deferPhase; d != nil {
-			symbol.Children = append(symbol.Children, doc.symbol("deferPhase", d.function, symbolEvent, d.node))
+			symbol.Children = append(symbol.Children, doc.symbol("deferPhase", d.function, symbolEvent, d.place()))
 		}
 		for _, x := range a.artifacts {
-			symbol.Children = append(symbol.Children, doc.symbol(x.name, "artifact", symbolVariable, x.node))
+			symbol.Children = append(symbol.Children, doc.symbol(x.name, "artifact", symbolVariable, x.place))
 		}
 		symbols = append(symbols, symbol)
 	}
 	return symbols, nil
 }
 
-// symbol makes an entry; the protocol wants a name in each.
-func (d *document) symbol(name, detail string, kind int, n *outline.Node) documentSymbol {
+// symbol makes an entry; the protocol wants a name in each. What stands elsewhere is where
+// the document names it.
+func (d *document) symbol(name, detail string, kind int, p part) documentSymbol {
 	if name == "" {
 		name = "(no name)"
 	}
-	span := n.KeySpan
-	if n.Key == "" {
-		span = outline.Span{Start: n.Value.Start, End: n.Value.Start}
+	whole, span := p.node.Span(), p.node.KeySpan
+	switch {
+	case p.by != (outline.Span{}):
+		whole, span = p.by, p.by
+	case p.node.Key == "":
+		span = outline.Span{Start: p.node.Value.Start, End: p.node.Value.Start}
 	}
-	return documentSymbol{Name: name, Detail: detail, Kind: kind, Range: d.span(n.Span()), SelectionRange: d.span(span)}
+	return documentSymbol{Name: name, Detail: detail, Kind: kind, Range: d.span(whole), SelectionRange: d.span(span)}
 }

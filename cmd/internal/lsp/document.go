@@ -1,9 +1,14 @@
 package lsp
 
 import (
+	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/parser"
 
 	"github.com/rescuecue/rescue/cmd/internal/lsp/outline"
 	"github.com/rescuecue/rescue/interp/vet"
@@ -20,6 +25,8 @@ type document struct {
 	// lines are the offsets at which the lines begin.
 	lines []int
 	root  *outline.Node
+	// imported are the packages that it imports, by the names that it has for them.
+	imported map[string]ast.ImportPath
 }
 
 func newDocument(uri, path string, language vet.Language, version int, text string) *document {
@@ -42,6 +49,48 @@ func (d *document) tree() *outline.Node {
 		}
 	}
 	return d.root
+}
+
+// imports are the packages that a CUE file imports, also while the rest of it is broken.
+func (d *document) imports() map[string]ast.ImportPath {
+	if d.imported != nil {
+		return d.imported
+	}
+	d.imported = map[string]ast.ImportPath{}
+	// What can be read is there beside an error.
+	file, err := parser.ParseFile(d.path, d.text, parser.ImportsOnly)
+	if file == nil || err != nil && len(file.Decls) == 0 {
+		return d.imported
+	}
+	for spec := range file.ImportSpecs() {
+		text, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue
+		}
+		path := ast.ParseImportPath(text)
+		name := path.Qualifier
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		d.imported[name] = path
+	}
+	return d.imported
+}
+
+// dir is the document's folder.
+func (d *document) dir() string { return filepath.Dir(d.path) }
+
+// comment is what stands in the lines right above a node.
+func (d *document) comment(n *outline.Node) string {
+	var lines []string
+	for i := d.position(n.KeySpan.Start).Line - 1; i >= 0; i-- {
+		text, ok := strings.CutPrefix(strings.TrimSpace(d.line(i)), "//")
+		if !ok {
+			break
+		}
+		lines = append([]string{strings.TrimSpace(text)}, lines...)
+	}
+	return strings.Join(lines, " ")
 }
 
 // line returns a line, counted from 0, without its end.

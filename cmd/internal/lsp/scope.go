@@ -30,7 +30,7 @@ func (v *view) scope(a *action, p *phase) []symbol {
 			}
 		}
 	}
-	return symbols
+	return append(symbols, v.packageSymbols()...)
 }
 
 // phaseSymbols are the phases, each with its parts.
@@ -41,7 +41,7 @@ func phaseSymbols(phases []*phase, parts func(*phase) []symbol) []symbol {
 			continue
 		}
 		symbols = append(symbols, symbol{
-			name: p.name, kind: kindFunction, what: "phase, calls " + p.function, node: p.node, file: p.doc,
+			name: p.name, kind: kindFunction, what: "phase, calls " + p.function, node: p.place().node, file: p.place().doc,
 			members: func() []symbol { return parts(p) },
 		})
 	}
@@ -69,16 +69,14 @@ func nativeParts(p *phase) []symbol {
 
 // objectSymbols are the Secrets, or the ConfigMaps, that a phase declares.
 func objectSymbols(p *phase, configMaps bool, definition string) []symbol {
-	if p.objects == nil {
-		return nil
-	}
 	var symbols []symbol
-	for _, n := range p.objects.Children {
+	for _, o := range p.objects {
+		n := o.node
 		if (n.GetText("kind") == "ConfigMap") != configMaps {
 			continue
 		}
 		symbols = append(symbols, symbol{
-			name: n.Key, kind: kindVariable, what: strings.TrimPrefix(definition, "#") + " of phase " + p.name, node: n, file: p.doc,
+			name: n.Key, kind: kindVariable, what: strings.TrimPrefix(definition, "#") + " of phase " + p.name, node: n, file: o.doc,
 			members: func() []symbol { return fieldSymbols("field of "+n.Key, schema.Fields(definition)) },
 		})
 	}
@@ -112,7 +110,7 @@ func artifactSymbols(artifacts []*artifact, keyValue, snapshot string) []symbol 
 	var symbols []symbol
 	for _, x := range artifacts {
 		symbols = append(symbols, symbol{
-			name: x.name, kind: kindVariable, what: "artifact", node: x.node, file: x.doc,
+			name: x.name, kind: kindVariable, what: "artifact", node: x.place.node, file: x.place.doc,
 			members: func() []symbol { return artifactParts(x, keyValue, snapshot) },
 		})
 	}
@@ -125,7 +123,7 @@ func artifactParts(x *artifact, keyValue, snapshot string) []symbol {
 		parts = append(parts, symbol{name: keyValue, kind: kindField, what: "texts of artifact " + x.name, members: func() []symbol {
 			var keys []symbol
 			for _, key := range x.keys {
-				keys = append(keys, symbol{name: key, kind: kindProperty, what: "text of artifact " + x.name, typ: "string", node: x.node, file: x.doc})
+				keys = append(keys, symbol{name: key, kind: kindProperty, what: "text of artifact " + x.name, typ: "string", node: x.place.node, file: x.place.doc})
 			}
 			return keys
 		}})

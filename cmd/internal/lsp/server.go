@@ -28,6 +28,8 @@ type Server struct {
 	// docs are the open documents by URI.
 	docs    map[string]*document
 	checker *checker
+	// packages finds what documents import.
+	packages packages
 	// found are findings by the URI of their file, and then by that of the document from
 	// whose check they came.
 	found map[string]map[string]found

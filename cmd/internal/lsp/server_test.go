@@ -21,11 +21,16 @@ import (
 // returns.
 func connect(t *testing.T) (e *lsptest.Editor, ended <-chan error) {
 	t.Helper()
-	t.Cleanup(func() { goleak.VerifyNone(t) })
+	served := make(chan struct{})
+	t.Cleanup(func() {
+		<-served // once its last check has ended, which may take longer than goleak waits
+		goleak.VerifyNone(t)
+	})
 	fromEditor, toServer := io.Pipe()
 	fromServer, toEditor := io.Pipe()
 	result := make(chan error, 1)
 	go func() {
+		defer close(served)
 		server := &lsp.Server{Version: "v1.2.3"}
 		result <- server.Serve(context.Background(), fromEditor, toEditor)
 		toEditor.Close()

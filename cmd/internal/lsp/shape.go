@@ -24,29 +24,28 @@ func (v *view) shape(n *outline.Node) (symbol, bool) {
 			}
 			continue
 		}
-		if s, ok = find(v.with(s, path[i-1]), path[i].Key); !ok {
+		if s, ok = find(v.membersAt(s, path[i-1]), path[i].Key); !ok {
 			return symbol{}, false
 		}
 	}
 	return s, true
 }
 
-// with are the members of what stands at a node. Those of a phase's arguments are those of
-// the function that the phase calls.
-func (v *view) with(s symbol, n *outline.Node) []symbol {
+// membersAt are the members of what stands at a node. Those of a phase's arguments are
+// those of the function that the phase calls.
+func (v *view) membersAt(s symbol, n *outline.Node) []symbol {
 	members := s.children()
 	if !isPhase(n) {
 		return members
 	}
-	f, known := schema.Function(n.GetText("func"))
-	if !known {
-		return members
+	_, p := v.around(n)
+	if f, known := schema.Function(p.function); known {
+		if i := slices.IndexFunc(members, func(s symbol) bool { return s.name == "args" }); i >= 0 {
+			members[i].members = func() []symbol { return argumentSymbols(f) }
+			members[i].what = "arguments of " + f.Name
+		}
 	}
-	if i := slices.IndexFunc(members, func(s symbol) bool { return s.name == "args" }); i >= 0 {
-		members[i].members = func() []symbol { return argumentSymbols(f) }
-		members[i].what = "arguments of " + f.Name
-	}
-	return members
+	return append(parameterSymbols(p), members...)
 }
 
 // anchor finds the outermost node of the path whose form is known.

@@ -143,13 +143,15 @@ func outputSymbols(p *phase) []symbol {
 		}
 		symbols = append(symbols, s)
 	}
-	for _, n := range p.outputs {
-		symbols = append(symbols, symbol{name: n.Key, kind: kindProperty, what: "output of phase " + p.name, typ: n.Text, node: n, file: p.doc})
+	for _, o := range p.outputs {
+		symbols = append(symbols, symbol{
+			name: o.node.Key, kind: kindProperty, what: "output of phase " + p.name, typ: o.node.Text, doc: o.doc.comment(o.node), node: o.node, file: o.doc,
+		})
 	}
 	for _, key := range p.written {
 		symbols = append(symbols, symbol{
 			name: key, kind: kindProperty, what: "output of phase " + p.name, typ: "string",
-			doc: "Written by the script, with kando.", node: p.node, file: p.doc,
+			doc: "Written by the script, with kando.", node: p.place().node, file: p.place().doc,
 		})
 	}
 	return symbols

@@ -13,13 +13,14 @@ import (
 // A view is what can be seen of the blueprints in a document, and in the other files of
 // its package.
 type view struct {
+	*resolver
 	language vet.Language
 	doc      *document
 	root     *outline.Node
 	actions  []*action
 }
 
-// An action of a blueprint; in CUE its parts may stand in several files.
+// An action of a blueprint; in CUE its parts may stand in several files and packages.
 type action struct {
 	name          string
 	kind          string
@@ -27,55 +28,64 @@ type action struct {
 	phases        []*phase
 	deferPhase    *phase
 	artifacts     []*artifact
-	node          *outline.Node
-	doc           *document
+	// place is the first of the parts.
+	place part
 }
 
 type phase struct {
 	name     string
 	function string
 	// outputs that the phase declares, or that its scripts write.
-	outputs []*outline.Node
+	outputs []part
 	written []string
-	objects *outline.Node
-	node    *outline.Node
-	doc     *document
+	objects []part
+	parts   []part
 }
 
 type artifact struct {
 	name     string
 	keys     []string
 	snapshot bool
-	node     *outline.Node
-	doc      *document
+	place    part
 }
 
 // newView looks at a document, and at others of its package.
-func newView(doc *document, others []*document) *view {
-	v := &view{language: doc.language, doc: doc, root: doc.tree()}
-	v.collect(doc)
-	for _, other := range others {
+func newView(doc *document, near *neighbours) *view {
+	v := newViewOf(doc, near)
+	for _, other := range v.near.files {
 		v.collect(other)
 	}
 	return v
 }
 
+// newViewOf looks at the blueprints of a document alone.
+func newViewOf(doc *document, near *neighbours) *view {
+	v := &view{resolver: newResolver(doc, near), language: doc.language, doc: doc, root: doc.tree()}
+	v.collect(doc)
+	return v
+}
+
 func (v *view) collect(doc *document) {
-	for _, bp := range blueprints(doc.tree()) {
-		for _, n := range bp.Under("actions") {
-			if n.Key != "" {
-				v.addAction(doc, n)
+	for _, bp := range v.blueprints(doc) {
+		for _, p := range v.under(bp, "actions") {
+			if p.node.Key != "" {
+				v.addAction(p)
 			}
 		}
 	}
 }
 
-// blueprints finds the nodes that have actions: documents in YAML, fields in CUE.
-func blueprints(root *outline.Node) []*outline.Node {
-	var found []*outline.Node
-	root.Walk(func(n *outline.Node) {
-		if n.Get("actions") != nil && len(n.Path()) <= 4 && !slices.ContainsFunc(n.Path(), isActions) {
-			found = append(found, n)
+// blueprints finds what has actions: documents in YAML, fields in CUE. Those of a field at
+// the top may come from elsewhere.
+func (v *view) blueprints(doc *document) []part {
+	var found []part
+	doc.tree().Walk(func(n *outline.Node) {
+		p := part{node: n, doc: doc}
+		if len(n.Path()) > 4 || slices.ContainsFunc(n.Path(), isActions) {
+			return
+		}
+		if n.Get("actions") != nil || n.Parent == doc.tree() && len(v.fields(p, "actions")) > 0 {
+			found = append(found, p)
 		}
 	})
 	return found
@@ -83,42 +93,71 @@ func blueprints(root *outline.Node) []*outline.Node {
 
 func isActions(n *outline.Node) bool { return n.Key == "actions" }
 
-func (v *view) addAction(doc *document, n *outline.Node) {
-	a := v.action(n.Key)
+func (v *view) addAction(p part) {
+	a := v.action(p.node.Key)
 	if a == nil || v.language == vet.YAML {
-		a = &action{name: n.Key, node: n, doc: doc}
+		a = &action{name: p.node.Key, place: p}
 		v.actions = append(v.actions, a)
 	}
-	if kind := n.GetText("kind"); kind != "" {
+	if kind := v.text(p, "kind"); kind != "" {
 		a.kind = kind
 	}
-	if from := n.GetText("artifactsFrom"); from != "" {
+	if from := v.text(p, "artifactsFrom"); from != "" {
 		a.artifactsFrom = from
 	}
-	for _, p := range n.Under("phases") {
-		a.phases = append(a.phases, v.newPhase(doc, p))
+	for _, q := range v.under(p, "phases") {
+		v.addPhase(a, q)
 	}
-	if d := n.Get("deferPhase"); d != nil {
-		a.deferPhase = v.newPhase(doc, d)
+	for _, q := range v.fields(p, "deferPhase") {
+		a.deferPhase = v.with(a.deferPhase, q)
 	}
-	for _, x := range n.Under("outputArtifacts") {
-		a.artifacts = append(a.artifacts, newArtifact(doc, x))
+	for _, q := range v.under(p, "outputArtifacts") {
+		v.addArtifact(a, q)
 	}
 }
 
-func (v *view) newPhase(doc *document, n *outline.Node) *phase {
-	p := &phase{name: n.Key, function: n.GetText("func"), objects: n.Get("objects"), node: n, doc: doc}
+// addPhase adds a part of a phase to its action. In CUE the same name is the same phase.
+func (v *view) addPhase(a *action, p part) {
+	if same := a.phase(p.node.Key); same != nil && v.language == vet.CUE {
+		v.with(same, p)
+		return
+	}
+	a.phases = append(a.phases, v.with(nil, p))
+}
+
+// with adds a part to a phase, which may be nil, and returns it.
+func (v *view) with(ph *phase, p part) *phase {
+	if ph == nil {
+		ph = &phase{name: p.node.Key}
+	}
+	ph.parts = append(ph.parts, v.parts(p)...)
+	if f := v.text(p, "func"); f != "" && ph.function == "" {
+		ph.function = f
+	}
+	ph.objects = append(ph.objects, v.under(p, "objects")...)
 	if v.language == vet.YAML {
-		p.name = n.GetText("name")
-		p.written = scriptOutputs(n.Get("args"))
-	} else {
-		p.outputs = n.Under("output")
+		ph.name = p.node.GetText("name")
+		ph.written = scriptOutputs(p.node.Get("args"))
+		return ph
 	}
-	return p
+	for _, o := range v.under(p, "output") {
+		if !slices.ContainsFunc(ph.outputs, func(x part) bool { return x.node.Key == o.node.Key }) {
+			ph.outputs = append(ph.outputs, o)
+		}
+	}
+	return ph
 }
 
-func newArtifact(doc *document, n *outline.Node) *artifact {
-	return &artifact{name: n.Key, keys: n.Get("keyValue").Keys(), snapshot: n.Get("kopiaSnapshot") != nil, node: n, doc: doc}
+// place is the first of the phase's parts.
+func (p *phase) place() part { return p.parts[0] }
+
+func (v *view) addArtifact(a *action, p part) {
+	x := &artifact{name: p.node.Key, place: p}
+	for _, kv := range v.under(p, "keyValue") {
+		x.keys = append(x.keys, kv.node.Key)
+	}
+	x.snapshot = len(v.fields(p, "kopiaSnapshot")) > 0
+	a.artifacts = append(a.artifacts, x)
 }
 
 // scriptOutputs lists what the scripts in the arguments write.
@@ -153,22 +192,39 @@ func (v *view) action(name string) *action {
 // around returns the action and the phase that a node is in, nil if it is in none.
 func (v *view) around(n *outline.Node) (*action, *phase) {
 	path := n.Path()
-	var a *action
-	if i := slices.IndexFunc(path, isActions); i >= 0 && i+1 < len(path) {
-		j := slices.IndexFunc(v.actions, func(a *action) bool { return a.node == path[i+1] })
-		if j < 0 {
-			j = slices.IndexFunc(v.actions, func(a *action) bool { return a.name == path[i+1].Key })
-		}
-		if j >= 0 {
-			a = v.actions[j]
-		}
-	}
+	a := v.actionOn(path)
 	for _, n := range slices.Backward(path) {
 		if isPhase(n) {
-			return a, v.newPhase(v.doc, n)
+			return a, v.phaseAt(a, n)
 		}
 	}
 	return a, nil
+}
+
+// actionOn is the action that a path leads through, or nil.
+func (v *view) actionOn(path []*outline.Node) *action {
+	i := slices.IndexFunc(path, isActions)
+	if i < 0 || i+1 >= len(path) {
+		return nil
+	}
+	for _, a := range v.actions {
+		if a.place.node == path[i+1] {
+			return a
+		}
+	}
+	return v.action(path[i+1].Key)
+}
+
+// phaseAt is the phase that a node is, or is a part of.
+func (v *view) phaseAt(a *action, n *outline.Node) *phase {
+	if a != nil {
+		for _, p := range append(slices.Clone(a.phases), a.deferPhase) {
+			if p != nil && slices.ContainsFunc(p.parts, func(x part) bool { return x.node == n }) {
+				return p
+			}
+		}
+	}
+	return v.with(nil, part{node: n, doc: v.doc})
 }
 
 // isPhase says whether a node is a phase: by its place, or because it calls a function, as

@@ -223,6 +223,9 @@ func (p *cueParser) expression(into *Node, depth int) {
 			}
 			continue
 		}
+		if t.kind == tokenName && (first || p.last().kind != '.') {
+			p.ref(into)
+		}
 		if into.Kind == Empty || into.Kind == Scalar {
 			into.Literal = first && (t.literal || t.kind == tokenOther)
 			into.Kind, into.Text = Scalar, t.text
@@ -230,6 +233,28 @@ func (p *cueParser) expression(into *Node, depth int) {
 		p.at++
 	}
 }
+
+// ref notes the name that begins here, and passes over nothing. One that is called, or of
+// which an item is taken, stands for something else.
+func (p *cueParser) ref(in *Node) {
+	r := Ref{[]string{p.peek().text}, p.peek().Span}
+	n := 1
+	for ; p.ahead(n).kind == '.' && len(r.Names) < maxNames; n += 2 {
+		next := p.ahead(n + 1)
+		if next.kind != tokenName && (next.kind != tokenText || !next.literal) {
+			return
+		}
+		r.Names = append(r.Names, next.text)
+		r.Span.End = next.End
+	}
+	if k := p.ahead(n).kind; (k == '(' || k == '[' || k == '.') && p.ahead(n).Start == r.Span.End {
+		return
+	}
+	in.Refs = append(in.Refs, r)
+}
+
+// maxNames is how many parts a name can have.
+const maxNames = 20
 
 // brackets reads a list, or passes over an index.
 func (p *cueParser) brackets(into *Node, first bool, depth int) {

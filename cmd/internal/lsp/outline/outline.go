@@ -44,6 +44,15 @@ type Node struct {
 	Parent   *Node
 	// Hidden marks what is no field of the map: `let` in CUE.
 	Hidden bool
+	// Refs are the names in the expression of a field, or embedded in its struct: what
+	// they stand for, the field has too.
+	Refs []Ref
+}
+
+// A Ref is a name in an expression, such as steps.#Dump, by its parts.
+type Ref struct {
+	Names []string
+	Span  Span
 }
 
 // Span covers the key and the value.

@@ -55,6 +55,26 @@ func TestCUE(t *testing.T) {
 	}
 }
 
+// TestRefs reads the names in an expression, but not those that only lead to a part of it.
+func TestRefs(t *testing.T) {
+	src := "x: a.#B & (_c & {d: e}) & f.\"g h\"\n\tx: {h.#I}\n"
+	var names []string
+	for _, x := range CUE(src).Children {
+		for _, r := range x.Refs {
+			names = append(names, strings.Join(r.Names, "/"))
+			if src[r.Span.Start:r.Span.Start+1] != r.Names[0][:1] {
+				t.Errorf("%v stands at %q", r.Names, src[r.Span.Start:r.Span.End])
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"a/#B", "_c", "f/g h", "h/#I"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if refs := CUE("x: len(a) + b[0] + c.d() + e.").Children[0].Refs; len(refs) != 1 || refs[0].Names[0] != "a" {
+		t.Errorf("of parts and calls there are names: %v", refs)
+	}
+}
+
 func TestYAML(t *testing.T) {
 	for name, c := range map[string]struct{ src, want string }{
 		"lists at the key's column": {"phases:\n- func: A\n  args:\n    b: 1\n- func: B\nx: 2\n",
