@@ -146,6 +146,15 @@ func SplitField(path string) (string, string) {
 	return path, ""
 }
 
+// choice is how a user names one of a file's blueprints: what comes from standard input has
+// to be in a file for that.
+func choice(file, name string) string {
+	if file == "-" {
+		return "FILE:" + name + ", a file in the place of standard input"
+	}
+	return file + ":" + name
+}
+
 func readLimited(r io.Reader, name string) ([]byte, error) {
 	src, err := io.ReadAll(io.LimitReader(r, MaxFileSize+1))
 	if err != nil {
@@ -226,7 +235,7 @@ func fromInstance(ctx *cue.Context, inst *build.Instance, file, field string) (*
 	case len(fields) == 0:
 		return nil, fmt.Errorf("%s: %w: expected a field such as `blueprint: schema.#Blueprint & {…}`", file, ErrNoBlueprint)
 	default:
-		return nil, fmt.Errorf("%s: several blueprints: %s; choose one with %s:%s", file, strings.Join(fields, ", "), file, fields[0])
+		return nil, fmt.Errorf("%s: several blueprints: %s; choose one with %s", file, strings.Join(fields, ", "), choice(file, fields[0]))
 	}
 	b.path = cue.MakePath(cue.Str(b.Field))
 	b.Value = root.LookupPath(b.path)

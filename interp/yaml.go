@@ -75,7 +75,7 @@ func chooseDocument(file string, docs []*compat.Document, blueprint string) (*co
 	case len(found) > 1 && blueprint != "":
 		return nil, fmt.Errorf("%s: several Blueprints are called %q; keep one", file, blueprint)
 	case len(found) > 1:
-		return nil, fmt.Errorf("%s: several Blueprints: %s; choose one with %s:%s", file, strings.Join(names, ", "), file, names[0])
+		return nil, fmt.Errorf("%s: several Blueprints: %s; choose one with %s", file, strings.Join(names, ", "), choice(file, names[0]))
 	}
 	return found[0], nil
 }

@@ -38,9 +38,15 @@ func keep(list []mistake, wanted func(mistake) bool) []mistake {
 }
 
 // causes tells what a phase's function decides from the function, and what its arguments
-// are as a whole from the arguments.
+// are as a whole from the arguments and their names.
 func (c *cueChecker) causes(cause, m mistake) bool {
 	n := len(cause.path)
+	if isNumbered(cause) {
+		return len(m.path) > n && slices.Equal(cause.path, m.path[:n])
+	}
+	if n > 2 && cause.path[n-2] == "args" && strings.HasSuffix(cause.text, notAllowedText) {
+		return len(m.path) >= n && m.path[n-2] == "_args" && slices.Equal(cause.path[:n-2], m.path[:n-2])
+	}
 	if n < 2 || len(m.path) < n || slices.Equal(cause.path, m.path) || !slices.Equal(cause.path[:n-1], m.path[:n-1]) {
 		return false
 	}

@@ -22,6 +22,7 @@ func checkCUE(u Unit) []Finding {
 		return c.findings
 	}
 	c.imports()
+	c.strayFields()
 	c.misspeltArguments()
 	c.evaluate()
 	c.rules()
@@ -30,7 +31,7 @@ func checkCUE(u Unit) []Finding {
 	c.branches()
 	c.templates()
 	c.addVague()
-	for _, f := range c.noInput {
+	for _, f := range c.firstUse {
 		c.add(f)
 	}
 	c.outlines()
@@ -41,7 +42,7 @@ func checkCUE(u Unit) []Finding {
 // newCUEChecker loads the package. If it is not ok, the findings say why.
 func newCUEChecker(u Unit) (c *cueChecker, ok bool) {
 	pkg, err := loadPackage(u)
-	c = &cueChecker{pkg: pkg, unit: u, memo: newMemo(), seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, noInput: map[string]Finding{}}
+	c = &cueChecker{pkg: pkg, unit: u, memo: newMemo(), seen: map[string]bool{}, met: map[string]int{}, artifactsUnknown: map[string]bool{}, firstUse: map[string]Finding{}}
 	if pkg.inst == nil || len(pkg.inst.Files) == 0 || err != nil {
 		c.loadErrors(err)
 		return c, false
@@ -72,9 +73,9 @@ type cueChecker struct {
 	met  map[string]int
 	// artifactsUnknown are the actions whose artifactsFrom leads nowhere.
 	artifactsUnknown map[string]bool
-	// noInput has the first use of inputs in each action that does not bring them
-	// into scope.
-	noInput map[string]Finding
+	// firstUse has the first use of what is missing once and used often: of inputs in each
+	// action that does not bring them into scope, and of a hidden field or a definition.
+	firstUse map[string]Finding
 	// vague are findings about texts in which CUE does not say what is wrong.
 	vague []Finding
 	// settled has the places, and the phases whose arguments were looked at as a whole,

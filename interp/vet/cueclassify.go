@@ -22,6 +22,10 @@ func (c *cueChecker) classify(m mistake) bool {
 		return c.badInterpolation(m)
 	case strings.HasPrefix(m.text, "reference "):
 		return !c.once(m.pos.String()) || c.undefinedName(m)
+	case isNumbered(m):
+		return c.numberedField(m)
+	case noPart.MatchString(m.text):
+		return !c.once(m.pos.String()) || c.partOfNone(m)
 	case strings.HasPrefix(m.text, "undefined field: "):
 		return !c.once(m.pos.String()) || c.undefinedField(m)
 	case c.noFunction(m):
@@ -232,7 +236,7 @@ func (c *cueChecker) notAllowed(m mistake) bool {
 // rename gives a misspelt field the name that was meant, unless that is taken:
 // then its value is checked, and it counts as given.
 func (c *cueChecker) rename(path []string, name string) bool {
-	if len(locate(c.files, sub(path[:len(path)-1], name))) > 0 {
+	if slices.ContainsFunc(locate(c.files, sub(path[:len(path)-1], name)), place.given) {
 		return false
 	}
 	for _, p := range locate(c.files, path) {
@@ -245,6 +249,9 @@ func (c *cueChecker) rename(path []string, name string) bool {
 	}
 	return false
 }
+
+// given tells a field from one that only may be there.
+func (p place) given() bool { return p.field == nil || p.field.Constraint != token.OPTION }
 
 // unknownName says that parent has no field of that name, in the terms of what
 // parent is.

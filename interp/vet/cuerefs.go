@@ -2,6 +2,7 @@ package vet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -302,10 +303,17 @@ func (c *cueChecker) undefinedName(m mistake) bool {
 	} else if alias := c.calledHere(name); alias != "" {
 		f.Suggestion, f.Replacement = fmt.Sprintf("this file imports it as %s", alias), alias
 		c.addAt(name, path, f)
+	} else if f = c.placed(name, path, f.hint(name.Name, "names in reach", besidesItself(namesInReach(nodes), path))); hidden(name.Name) {
+		c.noteUse(name.Name, f) // However often it is used, one definition is missing.
 	} else {
-		c.addAt(name, path, f.hint(name.Name, "names in reach", namesInReach(nodes)))
+		c.add(f)
 	}
 	return c.blankReference(nodes, whole)
+}
+
+// besidesItself leaves out the field whose value refers to the name.
+func besidesItself(names, path []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return len(path) > 0 && name == path[len(path)-1] })
 }
 
 // inputNotInScope notes the first use of inputs in an action without `input: _`: all
@@ -316,9 +324,13 @@ func (c *cueChecker) inputNotInScope(name *ast.Ident, path []string) {
 		Message:    `"input" is not defined`,
 		Suggestion: "write `input: _` in the action: it brings the inputs into scope",
 	})
-	action := strings.Join(path[:3], "\x00")
-	if first, ok := c.noInput[action]; !ok || compare(f, first) < 0 {
-		c.noInput[action] = f
+	c.noteUse(strings.Join(path[:3], "\x00"), f)
+}
+
+// noteUse keeps the first use of something that is missing.
+func (c *cueChecker) noteUse(missing string, f Finding) {
+	if first, ok := c.firstUse[missing]; !ok || compare(f, first) < 0 {
+		c.firstUse[missing] = f
 	}
 }
 
@@ -339,16 +351,30 @@ func (c *cueChecker) pathOf(nodes []ast.Node) []string {
 func namesInReach(nodes []ast.Node) []string {
 	var names []string
 	for i := len(nodes) - 1; i >= 0; i-- {
-		s, ok := nodes[i].(*ast.StructLit)
-		if !ok {
-			continue
+		switch n := nodes[i].(type) {
+		case *ast.StructLit:
+			names = append(names, namesOf(n)...)
+		case *ast.Comprehension:
+			variables := map[string]bool{}
+			addVariables(variables, n)
+			names = append(names, slices.Sorted(maps.Keys(variables))...)
 		}
-		for _, d := range s.Elts {
-			if f, ok := d.(*ast.Field); ok {
-				if name, isIdent, err := ast.LabelName(f.Label); err == nil && isIdent {
-					names = append(names, name)
-				}
+	}
+	return names
+}
+
+// namesOf lists the fields and the lets of a struct by which what stands in it can refer
+// to them.
+func namesOf(s *ast.StructLit) []string {
+	var names []string
+	for _, d := range s.Elts {
+		switch d := d.(type) {
+		case *ast.Field:
+			if name, isIdent, err := ast.LabelName(d.Label); err == nil && isIdent {
+				names = append(names, name)
 			}
+		case *ast.LetClause:
+			names = append(names, d.Ident.Name)
 		}
 	}
 	return names

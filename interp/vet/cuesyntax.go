@@ -21,6 +21,8 @@ func (s *source) syntaxPlace(text string, offset int) (line, column int, advice 
 		advice = "what a `for` or an `if` makes stands in braces: for x in … {x}"
 	case strings.HasPrefix(text, "missing ',' in struct literal") && strings.HasSuffix(before, " for"):
 		advice = "what a `for` makes has brackets around it: [for x in … {x}] is a list, {for x in … {…}} a struct"
+	case strings.HasPrefix(text, "missing ',' in struct literal") && strings.HasPrefix(s.text[min(offset, len(s.text)):], ":"):
+		advice = `a name that is calculated stands in parentheses, ("d-" + x): …, or is a text with what it is made of, "d-\(x)": …`
 	case strings.HasPrefix(text, "missing ','") && strings.HasPrefix(s.text[min(offset, len(s.text)):], "{") && endsInName(before):
 		advice = "write & between a definition and what is added to it"
 	}

@@ -9,6 +9,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"github.com/rescuecue/rescue/schema"
 )
 
 // wrongValue handles a value that does not fit, at the expression that gives it.
@@ -62,8 +64,34 @@ func (c *cueChecker) valueExpr(m mistake, named []ast.Expr) ast.Expr {
 	if places := locate(c.files, m.path); len(places) > 0 && !isTop(places[0].value) {
 		return places[0].value
 	}
+	if e := c.partExpr(m); e != nil {
+		return e
+	}
 	if expr, ok := c.firstNode(m.positions).(ast.Expr); ok && !isTop(expr) {
 		return expr
+	}
+	return nil
+}
+
+// partExpr is the expression that CUE names within the smallest part around the mistake's
+// path that the user wrote, or nil: a comprehension makes items that stand nowhere.
+func (c *cueChecker) partExpr(m mistake) ast.Expr {
+	for n := len(m.path) - 1; n > 0; n-- {
+		places := locate(c.files, m.path[:n])
+		for _, p := range places {
+			for _, pos := range m.positions {
+				if !within(pos, p.value) || pos.Offset() == p.value.Pos().Offset() {
+					continue
+				}
+				nodes := c.nodesAt(pos)
+				if e, ok := nodes[len(nodes)-1].(ast.Expr); ok && !isTop(e) {
+					return e
+				}
+			}
+		}
+		if len(places) > 0 {
+			return nil
+		}
 	}
 	return nil
 }
@@ -149,7 +177,7 @@ func (c *cueChecker) argumentType(phase, arg []string) string {
 	}
 	v := a.Value
 	for _, name := range arg[1:] {
-		v = partOf(v, name)
+		v = partOf(schema.TypeOf(v), name)
 	}
 	if kind := v.IncompleteKind(); kind != cue.BottomKind && kind != cue.TopKind {
 		return kindText(kind)
@@ -163,8 +191,11 @@ func (c *cueChecker) kindOf(path []string, expr ast.Expr) string {
 	if expr == nil || names == nil {
 		return ""
 	}
-	v := c.lookup(c.resolve(path, names)...)
-	if kind := v.IncompleteKind(); kind != cue.BottomKind && kind != cue.TopKind {
+	at := c.resolve(path, names)
+	if at == nil {
+		return ""
+	}
+	if kind := c.lookup(at...).IncompleteKind(); kind != cue.BottomKind && kind != cue.TopKind {
 		return kindText(kind)
 	}
 	return ""

@@ -358,7 +358,7 @@ func (b *legacyBlueprint) keysOf(name string) []string {
 // not given.
 func (r reference) options() {
 	name, ok := r.name(1)
-	if !ok || r.ref.Path[1].Index || !r.ref.Tested {
+	if !ok || r.ref.Path[1].Index || !r.ref.Tested || optionGiven(r.text.Str[:min(r.ref.Offset, len(r.text.Str))], name) {
 		return
 	}
 	r.complain(Finding{

@@ -174,7 +174,9 @@ func (t template) function(call compat.TemplateCall) {
 // templateFunctionFinding says that templates have no such function.
 func templateFunctionFinding(name string, known []string) Finding {
 	f := Finding{Rule: ruleTemplateFunction, Message: fmt.Sprintf("templates have no function %q", name)}
-	if near := suggest.Nearest(name, known); near != "" {
+	if instead, elsewhere := insteadOf(name, known); elsewhere {
+		f.Suggestion = instead
+	} else if near := suggest.Nearest(name, known); near != "" {
 		f.Suggestion, f.Replacement = fmt.Sprintf("did you mean %q?", near), near
 	} else {
 		f.Suggestion = "there are Go's own functions and those of sprig 2.22.0"
