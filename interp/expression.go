@@ -34,9 +34,11 @@ type expression struct {
 	// constant says that it reads nothing and is known already.
 	constant bool
 	// tree is set if the expression is bound there, and also are outputs that it reads
-	// and that the expression does not name.
-	tree *tree
-	also []Ref
+	// and that the expression does not name. Its pieces, if it has any, come to the same,
+	// unless they end with an error.
+	tree   *tree
+	also   []Ref
+	pieces *pieces
 	// fallback is the tree for what turns out to be wrong when it is bound.
 	fallback *tree
 }
@@ -288,7 +290,7 @@ func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
 	case e.constant:
 		return e.value, nil
 	case e.tree != nil:
-		return e.tree.bind(e, lookup)
+		return e.bindInTree(ctx, lookup)
 	}
 	src, missing, err := e.filled(lookup)
 	if err != nil {
@@ -306,6 +308,16 @@ func (e *expression) bind(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
 		return cue.Value{}, e.explain(err)
 	}
 	return v, nil
+}
+
+// bindInTree binds the expression where it stands, if its pieces do not do.
+func (e *expression) bindInTree(ctx *cue.Context, lookup Lookup) (cue.Value, error) {
+	if e.pieces != nil {
+		if v, err := e.pieces.bind(ctx, lookup); err == nil {
+			return v, nil
+		}
+	}
+	return e.tree.bind(e, lookup)
 }
 
 // evaluate compiles the source of the expression with its holes filled.

@@ -227,7 +227,7 @@ func (v *previewer) evaluated(e *expression) (cue.Value, error) {
 	case e.constant:
 		return e.value, nil
 	case e.tree != nil:
-		value, _ := e.tree.bind(e, v.orTemplate) // what is missing is shown as such
+		value, _ := e.bindInTree(v.plan.markers.ctx, v.orTemplate) // what is missing is shown as such
 		return value, nil
 	}
 	src, _, err := e.filled(v.state.lookup)

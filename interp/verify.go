@@ -22,11 +22,12 @@ import (
 // comprehensions. So an action of a blueprint that has such things is evaluated once more,
 // with a probe in the place of each value that is not known yet, and an expression is
 // only trusted if it comes to what the action itself comes to. Others are bound in the
-// tree.
+// tree, or in pieces if these come to what the tree comes to.
 
-// verify compares all expressions of the plan with the tree.
+// verify compares the expressions of the plan with the tree.
 func (p *Plan) verify() error {
-	if !p.reuses {
+	doubtful := slices.DeleteFunc(p.expressions(), func(e *expression) bool { return !p.reuses && e.tree == nil })
+	if len(doubtful) == 0 {
 		return nil
 	}
 	probes := newProbes(p.markers)
@@ -42,7 +43,7 @@ func (p *Plan) verify() error {
 	if err != nil {
 		return nil // An output that takes no probe: bind falls back on the tree.
 	}
-	for _, e := range p.expressions() {
+	for _, e := range doubtful {
 		p.compare(e, probes, filled.root.LookupPath(e.value.Path()))
 	}
 	p.tree.last = filledTree{} // It is large, and not asked for again.
@@ -75,6 +76,25 @@ func (p *Plan) compare(e *expression, probes *probes, inTree cue.Value) {
 	}
 	e.tree = p.tree
 	e.alsoReads(probes.in(want))
+	if err == nil {
+		e.pieces = p.trustedPieces(e.value, probes, want)
+	}
+}
+
+// trustedPieces are the pieces of a value if they come to what is wanted with probes.
+func (p *Plan) trustedPieces(v cue.Value, probes *probes, want []byte) *pieces {
+	pieces, err := p.markers.inPieces(v)
+	if err != nil {
+		return nil
+	}
+	bound, err := pieces.bind(p.markers.ctx, probes.lookup)
+	if err != nil {
+		return nil
+	}
+	if got, err := bound.MarshalJSON(); err != nil || !sameJSON(want, got) {
+		return nil
+	}
+	return pieces
 }
 
 // probed is what the expression on its own comes to with probes.

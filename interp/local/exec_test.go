@@ -52,7 +52,7 @@ func TestExec(t *testing.T) {
 		{name: "exit status", script: "echo broken >&2; exit 3", code: 3, problem: "broken"},
 		{name: "background", script: "sleep 1000 & echo done", out: "done\n"},
 		{name: "own programs", script: "command -v rescue; command -v kando", out: binDir + "/rescue\n" + binDir + "/kando\n"},
-		{name: "sees the container's processes", script: "pgrep -x sleep >/dev/null && ls /proc | grep -cx 1", out: "1\n"},
+		{name: "sees the container's processes", script: "until pgrep -x sleep >/dev/null; do :; done; ls /proc | grep -cx 1", out: "1\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -104,7 +104,9 @@ func TestGracePeriod(t *testing.T) {
 	if err := c.Apply([]byte(claimManifest)); err != nil {
 		t.Fatal(err)
 	}
-	createPod(t, env, podWith("slow", tidier, withClaim))
+	createPod(t, env, podWith("slow", tidier, withClaim, func(p *corev1.Pod) {
+		p.Spec.TerminationGracePeriodSeconds = new(int64(3600))
+	}))
 	createPod(t, env, podWith("look", "exec sleep infinity", withClaim))
 	for _, name := range []string{"slow", "look"} {
 		awaitPod(t, env, "default", name, running)

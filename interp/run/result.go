@@ -32,7 +32,7 @@ type Result struct {
 	Ended         time.Time      `json:"ended"`
 	Phases        []*PhaseResult `json:"phases"`
 	DeferPhase    *PhaseResult   `json:"deferPhase,omitempty"`
-	// Artifacts are there only if the action succeeded.
+	// Artifacts are there once all phases have succeeded, even if the defer phase failed.
 	Artifacts map[string]compat.Artifact `json:"artifacts"`
 	// Errors holds every error, in the order they came.
 	Errors []string `json:"errors"`
