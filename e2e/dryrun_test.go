@@ -71,7 +71,7 @@ func TestDryRun(t *testing.T) {
 			r.writeConfig(config)
 			if c.forbid != nil {
 				c.forbid(t, env)
-				awaitRefused(t, env)
+				awaitRefused(t, env, c.want)
 			}
 			r.dryRun(c.want)
 			noPodsIn(t, env)
@@ -128,14 +128,14 @@ func admissionPolicies(resource string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: admissionv1.GroupName, Version: "v1", Resource: resource}
 }
 
-// awaitRefused waits until the API server refuses a pod: it learns of policies and quotas a
-// moment after they are made.
-func awaitRefused(t *testing.T, env *funcs.Env) {
+// awaitRefused waits until the API server refuses a pod for that reason: it learns of policies
+// and quotas a moment after they are made, and refuses by a quota that it has not counted yet.
+func awaitRefused(t *testing.T, env *funcs.Env, why string) {
 	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "probe"}, Spec: kube.SingleContainer(image(), sh("true"), "")}
 	err := eventually(t, "the cluster refuses pods", func(ctx context.Context) (bool, error) {
 		_, err := env.Kube.CoreV1().Pods(env.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		return err != nil, nil
+		return err != nil && strings.Contains(err.Error(), why), nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs"
 	"github.com/rescuecue/rescue/funcs/funcstest"
+	"github.com/rescuecue/rescue/funcs/kube"
 	"github.com/rescuecue/rescue/funcs/kube/client"
 )
 
@@ -86,7 +87,21 @@ func newNamespace(t testing.TB, clients *client.Set) string {
 			t.Errorf("namespace %s is left: %v", name, err)
 		}
 	})
+	awaitDefaultAccount(t, clients, name)
 	return name
+}
+
+// awaitDefaultAccount waits until pods can be made in a new namespace: a controller that is
+// behind leaves it without the account "default" for seconds.
+func awaitDefaultAccount(t testing.TB, clients *client.Set, namespace string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	accounts := clients.Kube.CoreV1().ServiceAccounts(namespace)
+	err := kube.Observe(ctx, accounts, "default", func(_ *corev1.ServiceAccount, exists bool) (bool, error) { return exists, nil })
+	if err != nil {
+		t.Fatalf("namespace %s gets no service account: %v", namespace, err)
+	}
 }
 
 // podsIn counts the pods of the environment's namespace.

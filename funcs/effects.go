@@ -2,7 +2,9 @@ package funcs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -97,17 +99,31 @@ func withArguments(text string, args map[string]any) string {
 	for argument.MatchString(text) {
 		text = argument.ReplaceAllStringFunc(text, func(found string) string {
 			m := argument.FindStringSubmatch(found)
-			switch value := args[m[1]].(type) {
-			case nil:
+			if args[m[1]] == nil {
 				return strings.TrimPrefix(m[2], "|")
-			case string:
-				return opened(value)
-			default:
-				return opened(fmt.Sprint(value))
 			}
+			return opened(inWords(args[m[1]]))
 		})
 	}
 	return strings.NewReplacer("\x01", "{", "\x02", "}").Replace(text)
+}
+
+// inWords writes a value as a text has it: volumes, for one, as claim:path, claim:path.
+func inWords(value any) string {
+	var items []string
+	switch value := value.(type) {
+	case []any:
+		for _, item := range value {
+			items = append(items, inWords(item))
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			items = append(items, name+":"+inWords(value[name]))
+		}
+	default:
+		return fmt.Sprint(value)
+	}
+	return strings.Join(items, ", ")
 }
 
 // opened hides the braces of a value from the search for arguments.

@@ -47,6 +47,7 @@ func TestEffectsOf(t *testing.T) {
 		"namespace":       {"KubeTask", map[string]any{"namespace": "shop"}, "creates a pod in namespace shop"},
 		"work namespace":  {"KubeTask", nil, "creates a pod in namespace rescue"},
 		"within another":  {"RestoreDataUsingKopiaServer", map[string]any{"pod": "pg-0", "backupIdentifier": "k1"}, "changes the claims of pod pg-0: backup k1 is restored to /"},
+		"volumes":         {"PrepareData", map[string]any{"volumes": map[string]any{"web": "/srv", "log": "/log"}}, "changes the claims log:/log, web:/srv, as its command does"},
 		"verb":            {"KubeOps", map[string]any{"operation": "delete"}, "deletes objects in namespace default"},
 		"braces of value": {"DeleteData", map[string]any{"backupID": "{x}", "backupArtifactPrefix": "{pod}"}, "deletes backup {x} at {pod}"},
 	} {

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/rescuecue/rescue/compat"
 	"github.com/rescuecue/rescue/funcs/kube"
 )
 
@@ -27,8 +28,9 @@ func RehearsalOf(name string) (r Rehearsal, ok bool) {
 	return r, ok
 }
 
-// Ask asks the cluster. The error says what it would refuse, or what is not there. Of the
-// arguments it takes those that it reads. Of Env it reads the clients, Params and Log.
+// Ask asks the cluster. The error says what it would refuse, or what is not there; a Doubt
+// says what may be refused. Of the arguments it takes those that it reads. Of Env it reads
+// the clients, Params and Log.
 func (r Rehearsal) Ask(ctx context.Context, env *Env, args Args) error {
 	known := Args{}
 	for name, value := range args {
@@ -48,8 +50,13 @@ func Certain(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsBa
 var rehearsals = map[string]Rehearsal{
 	"CreateCSISnapshot":       {[]string{"pvc", "namespace", "snapshotClass"}, rehearsed(rehearseSnapshot)},
 	"CreateCSISnapshotStatic": {[]string{"driver", "snapshotClass"}, rehearsed(rehearseClass)},
+	"KubeExec":                {[]string{"namespace", "pod", "container"}, rehearsed(rehearseExec)},
+	"KubeExecAll":             {[]string{"namespace", "pods", "containers"}, rehearsed(rehearseExecAll)},
 	"KubeOps":                 {[]string{"operation", "namespace", "spec", "objectReference"}, rehearsed(rehearseKubeOps)},
+	"RestoreCSISnapshot":      {[]string{"name", "pvc", "namespace", "storageClass", "restoreSize"}, rehearsed(rehearseRestore)},
 	"ScaleWorkload":           {[]string{"namespace", "name", "kind"}, rehearsed(rehearseScale)},
+	"Wait":                    {[]string{"conditions"}, rehearsed(rehearseWait(compat.ParseWait))},
+	"WaitV2":                  {[]string{"conditions"}, rehearsed(rehearseWait(compat.ParseWaitV2))},
 }
 
 // rehearsed decodes the arguments.

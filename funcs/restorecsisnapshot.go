@@ -41,9 +41,8 @@ func restoreCSISnapshot(ctx context.Context, env *Env, a restoreCSISnapshotArgs)
 	if err != nil {
 		return nil, err
 	}
-	if least := restoreSize(snap, nil); least != nil && size.Cmp(*least) < 0 {
-		return nil, fmt.Errorf("argument restoreSize is %s, but a volume made of VolumeSnapshot %s/%s needs at least %s",
-			a.RestoreSize, a.Namespace, a.Name, least)
+	if err := a.fits(size, snap); err != nil {
+		return nil, err
 	}
 	if err := checkProvisioner(ctx, env, a.StorageClass, snap); err != nil {
 		return nil, err
@@ -74,6 +73,15 @@ func (a restoreCSISnapshotArgs) check() (resource.Quantity, error) {
 	return size, nil
 }
 
+// fits checks that the claim is as large as the snapshot needs.
+func (a restoreCSISnapshotArgs) fits(size resource.Quantity, snap *snapshotv1.VolumeSnapshot) error {
+	if least := restoreSize(snap, nil); least != nil && size.Cmp(*least) < 0 {
+		return fmt.Errorf("argument restoreSize is %s, but a volume made of VolumeSnapshot %s/%s needs at least %s",
+			a.RestoreSize, a.Namespace, a.Name, least)
+	}
+	return nil
+}
+
 func (a restoreCSISnapshotArgs) claim(size resource.Quantity) *corev1.PersistentVolumeClaim {
 	modes := a.AccessModes
 	if len(modes) == 0 {
@@ -102,7 +110,7 @@ func readySnapshot(ctx context.Context, env *Env, namespace, name string) (*snap
 }
 
 // checkProvisioner looks for what would leave the claim without a volume for ever, as
-// far as that may be read.
+// far as that may be read. Which driver a snapshot is of is only known once it is bound.
 func checkProvisioner(ctx context.Context, env *Env, class string, snap *snapshotv1.VolumeSnapshot) error {
 	storage, err := env.Kube.StorageV1().StorageClasses().Get(ctx, class, metav1.GetOptions{})
 	if apierrors.IsForbidden(err) {
@@ -110,6 +118,9 @@ func checkProvisioner(ctx context.Context, env *Env, class string, snap *snapsho
 	}
 	if err != nil {
 		return fmt.Errorf("StorageClass %s: %w", class, err)
+	}
+	if snap.Status == nil || snap.Status.BoundVolumeSnapshotContentName == nil {
+		return nil
 	}
 	content, err := env.snapshots().Content(ctx, *snap.Status.BoundVolumeSnapshotContentName)
 	if apierrors.IsForbidden(err) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -125,5 +126,34 @@ func TestDryRunRemedy(t *testing.T) {
 		`--profile backup/s3 --secret 'db=shop/it'\''s' --service-account backup/rescue | kubectl apply -f -`
 	if err := tr.remedy(t.Context(), c); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestDryRunJudge: what is in doubt, or may come by an earlier phase, is no reason to refuse.
+func TestDryRunJudge(t *testing.T) {
+	scale := graph.Phase{Name: "start", Func: "ScaleWorkload"}
+	makes := graph.Phase{Name: "start", Func: "KubeTask"}
+	exec := graph.Phase{Name: "ask", Func: "KubeExec", After: []string{"start"}}
+	waits := graph.Phase{Name: "ask", Func: "WaitV2", After: []string{"start"}}
+	missing := errors.New("pod shop/cart-0 is not there")
+	for name, c := range map[string]struct {
+		before, phase graph.Phase
+		err           error
+		refused       bool
+	}{
+		"in doubt":                   {scale, waits, funcs.Doubt("it is not there now"), false},
+		"a pod that scaling brings":  {scale, exec, missing, false},
+		"no pod":                     {graph.Phase{Name: "start", Func: "KubeExec"}, exec, missing, true},
+		"no object":                  {scale, waits, missing, true},
+		"an object that may be made": {makes, waits, missing, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := on(fake.NewClientset(), c.before, c.phase)
+			p := &tr.doc.Phases[1]
+			tr.judge(p, "what it does", c.err)
+			if refused := p.Refused != ""; refused != c.refused || refused == (len(p.NotSure) > 0) || refused != (len(tr.errs) > 0) {
+				t.Errorf("refused: %q, not sure: %q, errors: %v", p.Refused, p.NotSure, tr.errs)
+			}
+		})
 	}
 }

@@ -152,7 +152,10 @@ func lacks(p *graph.Phase, verb, resource string) bool {
 
 // judge tells what the cluster surely refuses from what it might take in the run.
 func (tr *trial) judge(p *graph.Phase, what string, err error) {
+	doubt := funcs.Doubt("")
 	switch {
+	case errors.As(err, &doubt):
+		p.NotSure = append(p.NotSure, doubt.Error())
 	case strings.Contains(err.Error(), "does not support dry run"):
 		p.NotSure = append(p.NotSure, "the cluster could not check "+what+": "+err.Error())
 	case !funcs.Certain(err) && tr.mayChange(p):
@@ -170,9 +173,12 @@ var makers = []string{"KubeOps", "KubeTask", "MultiContainerRun", "PrepareData",
 func (tr *trial) mayChange(p *graph.Phase) bool {
 	return slices.ContainsFunc(tr.doc.All(), func(other *graph.Phase) bool {
 		isBefore := slices.Contains(p.After, other.Name) || p == tr.doc.DeferPhase && other != p
-		return isBefore && slices.Contains(makers, other.Func)
+		return isBefore && (slices.Contains(makers, other.Func) || other.Func == "ScaleWorkload" && needsPods(p))
 	})
 }
+
+// needsPods tells whether a phase needs pods that are there.
+func needsPods(p *graph.Phase) bool { return p.Func == "KubeExec" || p.Func == "KubeExecAll" }
 
 // isKnown tells whether only commands and variables of a pod have placeholders: to the API
 // server these are any text.
