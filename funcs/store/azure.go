@@ -30,7 +30,7 @@ type azureContainer struct {
 	where     string // describes the container in errors
 }
 
-func openAzure(p *compat.Profile) (*azureContainer, error) {
+func openAzure(ctx context.Context, p *compat.Profile) (*azureContainer, error) {
 	l := p.Location
 	if l.Bucket == "" {
 		return nil, errors.New("the location has no bucket, which of Azure is a container")
@@ -54,7 +54,7 @@ func openAzure(p *compat.Profile) (*azureContainer, error) {
 		},
 		Telemetry: policy.TelemetryOptions{ApplicationID: "rescue"},
 	}}
-	client, err := key.client(address, options)
+	client, err := key.client(ctx, address, options)
 	if err != nil {
 		return nil, err
 	}
@@ -65,9 +65,9 @@ func openAzure(p *compat.Profile) (*azureContainer, error) {
 }
 
 // client logs in with the key, or with the identity of the pod.
-func (k AzureKey) client(address string, options *azblob.ClientOptions) (*azblob.Client, error) {
+func (k AzureKey) client(ctx context.Context, address string, options *azblob.ClientOptions) (*azblob.Client, error) {
 	if k.Federated {
-		identity, err := newAzureIdentity()
+		identity, err := newAzureIdentity(learner(ctx))
 		if err != nil {
 			return nil, err
 		}

@@ -28,14 +28,15 @@ const (
 type azureIdentity struct {
 	client, tokenURL, file string
 	http                   *http.Client
+	learn                  func(secret string)
 }
 
-func newAzureIdentity() (*azureIdentity, error) {
+func newAzureIdentity(learn func(secret string)) (*azureIdentity, error) {
 	tenant := os.Getenv("AZURE_TENANT_ID")
 	id := &azureIdentity{
 		client: os.Getenv("AZURE_CLIENT_ID"), file: os.Getenv("AZURE_FEDERATED_TOKEN_FILE"),
 		// Certificates of the authority are not those of the location.
-		http: &http.Client{Timeout: loginTime},
+		http: &http.Client{Timeout: loginTime, Transport: tellingLogin{http.DefaultTransport, learn}}, learn: learn,
 	}
 	if id.client == "" || id.file == "" || tenant == "" {
 		return nil, errors.New("the credential's secret asks for a federated identity, and this pod or machine has none: " +
@@ -64,6 +65,7 @@ func (i *azureIdentity) GetToken(ctx context.Context, opt policy.TokenRequestOpt
 	if err != nil {
 		return azcore.AccessToken{}, fmt.Errorf("log in with this pod's federated identity: %w", err)
 	}
+	i.learn(token.AccessToken)
 	return azcore.AccessToken{Token: token.AccessToken, ExpiresOn: token.Expiry}, nil
 }
 

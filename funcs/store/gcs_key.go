@@ -98,9 +98,11 @@ func (k GCSKey) client(ctx context.Context, transport http.RoundTripper) *http.C
 		Email: k.account.ClientEmail, PrivateKey: []byte(k.account.PrivateKey), PrivateKeyID: k.account.PrivateKeyID,
 		TokenURL: k.account.TokenURI, Scopes: []string{gcsScope},
 	}
+	learn := learner(ctx)
+	k.account.tell(learn)
 	// Tokens are asked for as long as the store is open, which ctx need not be.
-	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: transport, Timeout: loginTime})
-	return &http.Client{Transport: &oauth2.Transport{Base: transport, Source: login.TokenSource(ctx)}}
+	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: tellingLogin{transport, learn}, Timeout: loginTime})
+	return &http.Client{Transport: &oauth2.Transport{Base: transport, Source: tellingTokens{login.TokenSource(ctx), learn}}}
 }
 
 // isRefusedLogin tells whether the server that hands out tokens knows the key and

@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -13,8 +16,9 @@ import (
 type learnKey struct{}
 
 // Learning returns a context for Open, OpenBlobs and S3Credentials in which learn is told of
-// all keys that come from no Secret, as soon as they are there: those of a role, or of the
-// machine. Several goroutines may tell it at once.
+// all keys that are no whole value of a Secret, as soon as they are there: those of a role or
+// of the machine, the tokens of a login and what it is made with, and the parts of a service
+// account's key. Several goroutines may tell it at once.
 func Learning(ctx context.Context, learn func(secret string)) context.Context {
 	return context.WithValue(ctx, learnKey{}, learn)
 }
@@ -63,7 +67,8 @@ func (l *Learned) Add(secret string) {
 		l.known = map[string]bool{}
 	}
 	plain := base64.StdEncoding.EncodeToString([]byte(secret))
-	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), plain, url.QueryEscape(plain)} {
+	quoted := strconv.Quote(secret) // of several lines
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), plain, url.QueryEscape(plain), quoted[1 : len(quoted)-1]} {
 		l.known[form] = true
 	}
 }
@@ -72,7 +77,9 @@ func (l *Learned) Add(secret string) {
 func (l *Learned) Mask(text string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for form := range l.known {
+	// The longest first: a line of a key is a part of the whole.
+	longest := func(a, b string) int { return len(b) - len(a) }
+	for _, form := range slices.SortedFunc(maps.Keys(l.known), longest) {
 		text = strings.ReplaceAll(text, form, "***")
 	}
 	return text

@@ -89,7 +89,7 @@ func OpenBlobs(ctx context.Context, p *compat.Profile) (Blobs, error) {
 	case compat.LocationGCS:
 		return openGCS(ctx, p)
 	case compat.LocationAzure:
-		return openAzure(p)
+		return openAzure(ctx, p)
 	}
 	return nil, fmt.Errorf("location type %q is neither gcs nor azure", p.Location.Type)
 }
