@@ -78,6 +78,7 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 		if err != nil {
 			return err
 		}
+		small := r.storeSmall(root, w, p)
 		u := upload.NewUploader(w)
 		u.Progress = p
 		u.CheckpointInterval = checkpointInterval
@@ -91,6 +92,7 @@ func (r *kopiaRepository) upload(ctx context.Context, root fs.Entry, path string
 		if man, err = u.Upload(wctx, root, backupPolicy(req.Parallel), info, previous...); err != nil {
 			return err
 		}
+		small.addTo(&man.Stats)
 		if err := complete(ctx, man, p); err != nil {
 			return err
 		}

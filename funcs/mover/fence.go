@@ -23,23 +23,41 @@ const (
 
 // kopia opens a store by the name of its kind, from a table of its own.
 func init() {
-	blob.AddSupportedStorage(fencedDirectory, filesystem.Options{}, func(ctx context.Context, opt *filesystem.Options, create bool) (blob.Storage, error) {
-		st, err := filesystem.New(ctx, opt, create)
-		return fence(st, true), err
+	addStore(fencedDirectory, true, filesystem.New)
+	addStore(fencedS3, false, func(ctx context.Context, opt *s3.Options, _ bool) (blob.Storage, error) { return openS3(ctx, opt) })
+	addStore(renewedS3, false, func(ctx context.Context, opt *renewedOptions, _ bool) (blob.Storage, error) {
+		return openRenewed(ctx, opt)
 	})
-	blob.AddSupportedStorage(fencedS3, s3.Options{}, func(ctx context.Context, opt *s3.Options, create bool) (blob.Storage, error) {
-		st, err := s3.New(ctx, opt, create)
-		return fence(st, false), err
-	})
-	blob.AddSupportedStorage(renewedS3, renewedOptions{}, func(ctx context.Context, opt *renewedOptions, _ bool) (blob.Storage, error) {
-		st, err := openRenewed(ctx, opt)
-		return fence(st, false), err
-	})
-	blob.AddSupportedStorage(fencedObjects, objectOptions{}, func(ctx context.Context, opt *objectOptions, _ bool) (blob.Storage, error) {
-		st, err := openObjects(ctx, opt)
-		return fence(st, false), err
+	addStore(fencedObjects, false, func(ctx context.Context, opt *objectOptions, _ bool) (blob.Storage, error) {
+		return openObjects(ctx, opt)
 	})
 }
+
+// addStore adds a kind of store to the table. Where the context lends one, none is opened.
+func addStore[T any](kind string, flat bool, open func(ctx context.Context, opt *T, create bool) (blob.Storage, error)) {
+	var none T
+	blob.AddSupportedStorage(kind, none, func(ctx context.Context, opt *T, create bool) (blob.Storage, error) {
+		if st, ok := ctx.Value(lentKey{}).(blob.Storage); ok {
+			return lent{st}, nil
+		}
+		st, err := open(ctx, opt, create)
+		return fence(st, flat), err
+	})
+}
+
+// lend has kopia use a store that is open instead of opening its own, which takes a few
+// requests, and connections of its own.
+func lend(ctx context.Context, st blob.Storage) context.Context {
+	return context.WithValue(ctx, lentKey{}, st)
+}
+
+type lentKey struct{}
+
+// lent is a store that is closed by who has opened it.
+type lent struct{ blob.Storage }
+
+// Close implements blob.Storage.
+func (lent) Close(context.Context) error { return nil }
 
 // fenced is a store without the blobs of repositories below it. kopia takes all that
 // is below its own path for its own: of a repository at a it lists, and when it

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/blob/filesystem"
+	"github.com/kopia/kopia/repo/blob/s3"
 )
 
 // listed is a store with some blobs, of which one was deleted.
@@ -74,4 +76,45 @@ func TestFence(t *testing.T) {
 			t.Errorf("%s was not deleted: %v", id, err)
 		}
 	}
+}
+
+// closable tells whether it was closed.
+type closable struct {
+	listed
+	closed bool
+}
+
+func (c *closable) Close(context.Context) error {
+	c.closed = true
+	return nil
+}
+
+// TestLentStore: kopia gets the store that is lent, of whatever kind it asks for, and
+// does not close it.
+func TestLentStore(t *testing.T) {
+	for _, kind := range []string{fencedDirectory, fencedS3, renewedS3, fencedObjects} {
+		ours := &closable{}
+		st, err := blob.NewStorage(lend(t.Context(), ours), blob.ConnectionInfo{Type: kind, Config: optionsOf(kind)}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.DeleteBlob(t.Context(), "xn0_x"); err != nil || ours.deleted != "xn0_x" {
+			t.Errorf("%s: deleted %q, %v", kind, ours.deleted, err)
+		}
+		if err := st.Close(t.Context()); err != nil || ours.closed {
+			t.Errorf("%s: closed %v, %v", kind, ours.closed, err)
+		}
+	}
+}
+
+func optionsOf(kind string) any {
+	switch kind {
+	case fencedDirectory:
+		return &filesystem.Options{}
+	case fencedS3:
+		return &s3.Options{}
+	case renewedS3:
+		return &renewedOptions{}
+	}
+	return &objectOptions{}
 }

@@ -97,7 +97,7 @@ func openIn(ctx context.Context, loc Location, st blob.Storage) (*kopiaRepositor
 		return nil, explain(ctx, loc, err)
 	}
 	r := &kopiaRepository{location: loc, store: st, times: defaultMarkTimes(), broken: &fatal{}}
-	r.Repository, r.scratch, err = r.connect(ctx, defaultCache())
+	r.Repository, r.scratch, err = r.connect(lend(ctx, st), defaultCache())
 	if err == nil {
 		err = r.scratch.keepNoContents()
 	}

@@ -194,7 +194,7 @@ func TestStaleMarks(t *testing.T) {
 // counts for longer than others.
 func TestProgramMark(t *testing.T) {
 	r := quick(t, markLocation(t))
-	for age, want := range map[time.Duration]int{r.times.stale + time.Minute: 1, sessionLife - time.Minute: 1, sessionLife + time.Minute: 0} {
+	for age, want := range map[time.Duration]int{r.times.stale + time.Minute: 1, sessionLife - time.Hour: 1, sessionLife + time.Minute: 0} {
 		set := blob.PutOptions{SetModTime: time.Now().Add(-age)}
 		if err := r.store.PutBlob(t.Context(), blob.ID(ProgramMark)+"test", blobText("pod"), set); err != nil {
 			t.Fatal(err)

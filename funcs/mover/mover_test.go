@@ -493,12 +493,14 @@ func TestNothingStaysOnThisMachine(t *testing.T) {
 	must(t, err)
 	backup(t, r, src, "")
 	must(t, filepath.WalkDir(tmp, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
+		if err == nil && d.Type().IsRegular() {
+			var text []byte
+			if text, err = os.ReadFile(path); strings.Contains(string(text), key) {
+				t.Errorf("%s holds the key", path)
+			}
 		}
-		text, err := os.ReadFile(path)
-		if strings.Contains(string(text), key) {
-			t.Errorf("%s holds the key", path)
+		if errors.Is(err, fs.ErrNotExist) { // kopia goes on to tidy its caches up
+			return nil
 		}
 		return err
 	}))

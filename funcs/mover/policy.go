@@ -23,8 +23,7 @@ func backupPolicy(parallel int) *policy.Tree {
 		IgnoreCacheDirectories: policy.NewOptionalBool(false),
 		OneFileSystem:          policy.NewOptionalBool(false),
 	}
-	// The fastest level: heavier ones need gigabytes of memory on many files.
-	pol.CompressionPolicy.CompressorName = "zstd-fastest"
+	pol.CompressionPolicy.CompressorName = compressor
 	large := policy.OptionalInt64(parallelAbove)
 	pol.UploadPolicy.ParallelUploadAboveSize = &large
 	// kopia would count the processors of the node, and not those of the container.

@@ -99,6 +99,9 @@ func (p *progress) Error(path string, err error, _ bool) {
 		return
 	}
 	p.failed.add(path)
+	if stored := (*storeError)(nil); errors.As(err, &stored) {
+		err = stored.err
+	}
 	if p.first == nil {
 		p.first = err
 	}

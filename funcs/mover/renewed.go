@@ -62,7 +62,7 @@ func (r *renewed) now(ctx context.Context) (blob.Storage, error) {
 	if token := keys.AccessKeyID + keys.SessionToken; r.current == nil || r.token != token {
 		opt := r.opt.S3
 		opt.AccessKeyID, opt.SecretAccessKey, opt.SessionToken = keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken
-		st, err := s3.New(ctx, &opt, false)
+		st, err := openS3(ctx, &opt)
 		if err != nil {
 			return nil, err
 		}

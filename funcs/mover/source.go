@@ -26,6 +26,8 @@ const (
 type source struct {
 	// skipped gets the path of each entry that has no content to store.
 	skipped func(path string)
+	// small stores small files; without it kopia does.
+	small *smallFiles
 }
 
 // open returns the entry at path. A link at the path itself is followed.
@@ -54,7 +56,7 @@ func (s *source) entry(path, name string, info os.FileInfo) fs.Entry {
 	case os.ModeSymlink:
 		return &sourceLink{base}
 	case 0:
-		return &sourceFile{base}
+		return &sourceFile{base, s}
 	}
 	return nil
 }
@@ -81,7 +83,12 @@ func (e *sourceEntry) LocalFilesystemPath() string { return e.path }
 // Close implements fs.Entry; entries hold nothing open.
 func (e *sourceEntry) Close() {}
 
-type sourceFile struct{ sourceEntry }
+type sourceFile struct {
+	sourceEntry
+	source *source
+}
+
+func (f *sourceFile) from() *source { return f.source }
 
 // Open implements fs.File.
 func (f *sourceFile) Open(context.Context) (fs.Reader, error) {
@@ -122,6 +129,8 @@ type sourceDir struct {
 	sourceEntry
 	source *source
 }
+
+func (d *sourceDir) from() *source { return d.source }
 
 // Size implements fs.Entry: what a file system says of directories differs from
 // one to the next.
