@@ -171,7 +171,7 @@ func TestCSIDeleteHeld(t *testing.T) {
 	if err := c.restore(t, snap, "restored", out["restoreSize"]); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	err = c.remove(t, ctx, snap)
 	t.Log(err)

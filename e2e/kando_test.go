@@ -121,9 +121,9 @@ func TestKandoFails(t *testing.T) {
 	}
 	out, err := task(t, env, `
 		mkfifo /tmp/dump
-		{ head -c 40000000 /dev/urandom; sleep 1000; } > /tmp/dump &
+		{ head -c 40000000 /dev/urandom; touch /tmp/sent; sleep 1000; } > /tmp/dump &
 		kando location push --profile "$1" --path broken - < /tmp/dump & kando=$!
-		sleep 4
+		until [ -f /tmp/sent ]; do sleep 0.1; done
 		kill -TERM $kando
 		wait $kando && exit 1
 		kando output status $?`, profile)

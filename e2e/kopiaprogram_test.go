@@ -37,8 +37,8 @@ line' .kopiaignore; do echo "$n" > "odd/$n"; done
 echo '*' > odd/.kopiaignore
 echo 'Signature: 8a477f597d28d172789f06886806bc55' > cache/CACHEDIR.TAG
 echo kept > cache/kept
-ln -s numbers link
-ln -s /nowhere dangling
+ln -sf numbers link
+ln -sf /nowhere dangling
 : > nothing
 chmod 4711 numbers; chmod 0 nothing; chown 1234:4321 random; chmod 1777 empty
 touch -d '1999-12-31 23:59:59' random

@@ -89,7 +89,7 @@ func newRepositoryServer(t *testing.T, env *funcs.Env) *compat.RepositoryServer 
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, 4*time.Minute, true, func(ctx context.Context) (bool, error) {
 		_, err := env.Dynamic.Resource(kinds["RepositoryServer"]).Namespace(env.Namespace).List(ctx, metav1.ListOptions{})
 		return err == nil, nil
 	})
@@ -108,7 +108,7 @@ func readyServer(t *testing.T, env *funcs.Env) *compat.RepositoryServer {
 	t.Helper()
 	var server *compat.RepositoryServer
 	var last error
-	err := wait.PollUntilContextTimeout(t.Context(), 500*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 500*time.Millisecond, 4*time.Minute, true, func(ctx context.Context) (bool, error) {
 		server, last = kopiaserver.Cluster{Kube: env.Kube, Dynamic: env.Dynamic}.Params(ctx, env.Namespace, serverName)
 		return last == nil, nil
 	})
@@ -190,7 +190,7 @@ func TestKopiaServerUsers(t *testing.T) {
 	}
 	// The old password ends to work when the server has seen the change.
 	old := env.Params.RepositoryServer
-	err = wait.PollUntilContextTimeout(t.Context(), time.Second, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(t.Context(), time.Second, 4*time.Minute, true, func(ctx context.Context) (bool, error) {
 		_, err := run(t, ctx, funcs.BackupDataUsingKopiaServer(), env, backup)
 		return mover.CodeOf(err) == mover.CodeDenied, nil
 	})
@@ -216,8 +216,14 @@ func TestKopiaServerUsers(t *testing.T) {
 	if second["backupID"] == first["backupID"] {
 		t.Errorf("after the restart: %v", second)
 	}
-	if now := readyServer(t, env); now.ServerInfo.PodName == old.ServerInfo.PodName || now.ServerInfo.ServiceName != serverName {
-		t.Errorf("the status tells of %+v", now.ServerInfo)
+	// The status may tell of the old pod for a moment.
+	var now *compat.RepositoryServer
+	err = eventually(t, "the status tells of the new pod", func(context.Context) (bool, error) {
+		now = readyServer(t, env)
+		return now.ServerInfo.PodName != old.ServerInfo.PodName, nil
+	})
+	if err != nil || now.ServerInfo.ServiceName != serverName {
+		t.Errorf("%v: %+v", err, now.ServerInfo)
 	}
 }
 

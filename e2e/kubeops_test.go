@@ -288,15 +288,21 @@ func TestKubeOpsDeleteWaits(t *testing.T) {
 	env, _ := newEnv(t)
 	create(t, env, "{apiVersion: v1, kind: ConfigMap, metadata: {name: kept, finalizers: [rescue.dev/e2e]}}\n")
 	ref := map[string]any{"apiVersion": "v1", "resource": "configmaps", "name": "kept"}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	through, proxy := throughProxy(t, env)
+	ctx, cancel := context.WithCancel(inTime(t))
 	defer cancel()
-	_, err := remove(ctx, t, env, ref)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `finalizers ["rescue.dev/e2e"]`) {
+	go func() {
+		defer cancel()
+		awaitWatch(t, proxy, "configmaps")
+	}()
+	_, err := remove(ctx, t, through, ref)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), `finalizers ["rescue.dev/e2e"]`) {
 		t.Errorf("error %v", err)
 	}
+	through, proxy = throughProxy(t, env)
 	released := make(chan time.Time, 1)
 	go func() {
-		time.Sleep(2 * time.Second)
+		awaitWatch(t, proxy, "configmaps")
 		released <- time.Now()
 		_, err := env.Kube.CoreV1().ConfigMaps(env.Namespace).Patch(context.Background(), "kept", types.MergePatchType,
 			[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
@@ -304,7 +310,7 @@ func TestKubeOpsDeleteWaits(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if _, err := remove(t.Context(), t, env, ref); err != nil {
+	if _, err := remove(inTime(t), t, through, ref); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -312,6 +318,14 @@ func TestKubeOpsDeleteWaits(t *testing.T) {
 		t.Logf("noticed %d ms after the finalizer was gone", time.Since(at).Milliseconds())
 	default:
 		t.Error("it did not wait")
+	}
+}
+
+// awaitWatch returns when the API server has opened a watch of the resource.
+func awaitWatch(t *testing.T, proxy *apiProxy, resource string) {
+	err := eventually(t, "a watch of "+resource+" is open", func(context.Context) (bool, error) { return proxy.watched(resource), nil })
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -241,7 +241,7 @@ func newPods(t testing.TB, env *funcs.Env, names ...string) {
 // TestKubeExecAll: six containers at once.
 func TestKubeExecAll(t *testing.T) {
 	t.Parallel()
-	env, _ := newEnv(t)
+	env, log := newEnv(t)
 	newPods(t, env, "db-0", "db-1", "db-2")
 	exec := func(t *testing.T, ctx context.Context, script string, change funcs.Args) (funcs.Output, error) {
 		args := funcs.Args{"namespace": env.Namespace, "pods": "db-0 db-1\n  db-2", "containers": "a b", "command": sh(script)}
@@ -301,10 +301,19 @@ printf '###Phase-output###: {"key":"%s_y","value":"%s"}\n' $key $(value y)`
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(inTime(t), 2*time.Second)
+		ctx, cancel := context.WithCancel(inTime(t))
 		defer cancel()
-		_, err := exec(t, ctx, "sleep 600", nil)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "had not ended in 6 of 6 containers") {
+		go func() {
+			defer cancel()
+			err := eventually(t, "the command runs in all containers", func(context.Context) (bool, error) {
+				return strings.Count(log.String(), "msg=started") == 6, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}()
+		_, err := exec(t, ctx, "echo started; sleep 600", nil)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "had not ended in 6 of 6 containers") {
 			t.Errorf("error %v", err)
 		}
 	})

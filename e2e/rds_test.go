@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -83,16 +84,19 @@ func (w *rdsWorld) sql(id, database, statements string) string {
 	return w.servers.sql(i.Resource, database, statements)
 }
 
+// withAccount adds the account of the imitated RDS to the arguments of a function.
+func withAccount(args funcs.Args) funcs.Args {
+	all := funcs.Args{"credentialsSource": "secret", "credentialsSecret": "aws", "region": "test-1"}
+	maps.Copy(all, args)
+	return all
+}
+
 // phase runs a function as a phase of that name.
 func (w *rdsWorld) phase(ctx context.Context, name string, f funcs.Func, args funcs.Args) (funcs.Output, error) {
 	w.t.Helper()
 	env := *w.env
 	env.Labels = map[string]string{funcs.RunLabel: "r1", funcs.PhaseLabel: name}
-	all := funcs.Args{"credentialsSource": "secret", "credentialsSecret": "aws", "region": "test-1"}
-	for k, v := range args {
-		all[k] = v
-	}
-	out, err := run(w.t, ctx, f, &env, all)
+	out, err := run(w.t, ctx, f, &env, withAccount(args))
 	if err != nil {
 		w.t.Log(err)
 	}
@@ -265,19 +269,32 @@ func TestRDSThereAndBack(t *testing.T) {
 
 // dumpWaits returns when the dump of the temporary instance waits for a lock.
 func (w *rdsWorld) dumpWaits(ctx context.Context) error {
-	return wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		for _, id := range w.Instances() {
-			i, ok := w.Instance(id)
-			if !ok || id == "shop" || i.Status != "available" {
-				continue
-			}
-			var out bytes.Buffer
-			query := strings.NewReader("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock';")
-			err := w.servers.exec(ctx, podOf(i.Resource), query, &out, "exec psql -h /tmp -U "+masterUser+" -d postgres -q -A -t")
-			return strings.TrimSpace(out.String()) == "1", err
+	return wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, w.isDumpStuck)
+}
+
+// isDumpStuck tells whether the dump of the temporary instance waits for a lock now.
+func (w *rdsWorld) isDumpStuck(ctx context.Context) (bool, error) {
+	for _, id := range w.Instances() {
+		i, ok := w.Instance(id)
+		if !ok || id == "shop" || i.Status != "available" {
+			continue
 		}
-		return false, nil
-	})
+		var out bytes.Buffer
+		query := strings.NewReader("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock';")
+		err := w.servers.exec(ctx, podOf(i.Resource), query, &out, "exec psql -h /tmp -U "+masterUser+" -d postgres -q -A -t")
+		return strings.TrimSpace(out.String()) == "1", err
+	}
+	return false, nil
+}
+
+// stuckSnapshot is one whose dump waits for ever for a lock, which lives in the files.
+func (w *rdsWorld) stuckSnapshot() funcs.Output {
+	w.t.Helper()
+	w.sql("shop", "postgres", "CREATE DATABASE zoo;")
+	w.sql("shop", "zoo", "CREATE TABLE t (i int); BEGIN; LOCK TABLE t; PREPARE TRANSACTION 'stuck';")
+	snapshot := w.must("stuck", funcs.CreateRDSSnapshot(), funcs.Args{"instanceID": "shop"})
+	w.sql("shop", "zoo", "ROLLBACK PREPARED 'stuck';")
+	return snapshot
 }
 
 // TestRDSExportBreaksOff has the dump fail half-way, and the action cancelled during
@@ -285,17 +302,13 @@ func (w *rdsWorld) dumpWaits(ctx context.Context) error {
 func TestRDSExportBreaksOff(t *testing.T) {
 	t.Parallel()
 	w := newRDS(t, rdstest.Options{Looks: 1})
+	stuck := w.stuckSnapshot()
 	// One database can be dumped, the next one cannot.
-	w.sql("shop", "postgres", "CREATE DATABASE zoo;")
-	w.sql("shop", "zoo", "CREATE TABLE t (i int); CREATE ROLE weak LOGIN PASSWORD 'weak'; GRANT pg_read_all_data TO weak;")
+	w.sql("shop", "zoo", "CREATE ROLE weak LOGIN PASSWORD 'weak'; GRANT pg_read_all_data TO weak;")
 	snapshot := w.must("snap", funcs.CreateRDSSnapshot(), funcs.Args{"instanceID": "shop"})
 	args := w.exportArgs(snapshot)
 	args["username"], args["password"], args["databases"] = "weak", "weak", "- shop\n- zoo\n"
 
-	// A lock that lives in the files makes the dump of the last database wait for ever.
-	w.sql("shop", "zoo", "BEGIN; LOCK TABLE t; PREPARE TRANSACTION 'stuck';")
-	stuck := w.must("snap2", funcs.CreateRDSSnapshot(), funcs.Args{"instanceID": "shop"})
-	w.sql("shop", "zoo", "ROLLBACK PREPARED 'stuck';")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	waits := make(chan error, 1)
@@ -325,6 +338,23 @@ func TestRDSExportBreaksOff(t *testing.T) {
 	if _, err := w.phase(t.Context(), "load", funcs.RestoreRDSSnapshot(), w.loadArgs("backup-none.tar.gz")); err == nil || !strings.Contains(err.Error(), "no such object") {
 		t.Errorf("restore of what was not written: %v", err)
 	}
+}
+
+// TestRDSExportPodGone: the pod that dumps is deleted while it waits for a lock of the
+// database. Neither an instance, a pod, nor an object is left.
+func TestRDSExportPodGone(t *testing.T) {
+	t.Parallel()
+	w := newRDS(t, rdstest.Options{Looks: 1})
+	args := withAccount(w.exportArgs(w.stuckSnapshot()))
+	failsWithoutPod(t, w.env, funcs.ExportRDSSnapshotToLocation(), args, func(pod *corev1.Pod) bool {
+		if pod.Labels["app"] != "export" {
+			return false
+		}
+		stuck, err := w.isDumpStuck(t.Context())
+		return err == nil && stuck // the server may just not answer yet
+	})
+	w.clean()
+	w.noObjects()
 }
 
 // TestRDSRestoreKeepsTheOldDatabase breaks later steps of a restore.

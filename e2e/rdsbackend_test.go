@@ -17,7 +17,6 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +58,7 @@ func newServers(t *testing.T, env *funcs.Env) *servers {
 // makeCluster is how RDS has it: no login without TLS and a password.
 const makeCluster = `
 set -e
+rm -rf /pg/data
 mkdir -m 700 /pg/data
 initdb -D /pg/data -U ` + masterUser + ` --pwfile=/dev/stdin --auth-local=trust --auth-host=scram-sha-256 --locale=C -E UTF8 > /pg/initdb.log
 printf 'local all all trust\nlocal replication all trust\nhostssl all all all scram-sha-256\n' > /pg/data/pg_hba.conf
@@ -67,7 +67,7 @@ printf 'local all all trust\nlocal replication all trust\nhostssl all all all sc
 // create makes the server of an instance that is there from the beginning.
 func (s *servers) create(ctx context.Context, resource string) error {
 	return s.start(ctx, resource, func(pod string) error {
-		if err := s.exec(ctx, pod, strings.NewReader(masterPassword+"\n"), io.Discard, makeCluster); err != nil {
+		if err := s.shell(ctx, pod, masterPassword+"\n", makeCluster); err != nil {
 			return err
 		}
 		cert, key, err := certificate()
@@ -75,11 +75,11 @@ func (s *servers) create(ctx context.Context, resource string) error {
 			return err
 		}
 		for name, text := range map[string][]byte{"server.crt": cert, "server.key": key} {
-			if err := s.exec(ctx, pod, bytes.NewReader(text), io.Discard, "umask 077; cat > /pg/data/"+name); err != nil {
+			if err := s.shell(ctx, pod, string(text), "umask 077; cat > /pg/data/"+name); err != nil {
 				return err
 			}
 		}
-		return s.exec(ctx, pod, nil, io.Discard, `printf 'ssl = on\nlisten_addresses = '"'*'"'\nunix_socket_directories = '"'/tmp'"'\nfsync = off\nmax_prepared_transactions = 5\n' >> /pg/data/postgresql.conf`)
+		return s.shell(ctx, pod, "", `printf 'ssl = on\nlisten_addresses = '"'*'"'\nunix_socket_directories = '"'/tmp'"'\nfsync = off\nmax_prepared_transactions = 5\n' >> /pg/data/postgresql.conf`)
 	})
 }
 
@@ -88,38 +88,51 @@ func (s *servers) Restore(ctx context.Context, resource, snapshot string) error 
 	s.mu.Lock()
 	path := s.files[snapshot]
 	s.mu.Unlock()
+	return s.start(ctx, resource, func(pod string) error {
+		return s.repeated(ctx, "the files of instance "+resource, func() error { return s.fill(ctx, pod, path) })
+	})
+}
+
+// fill gives a server the files of a snapshot.
+func (s *servers) fill(ctx context.Context, pod, path string) error {
 	files, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	return s.start(ctx, resource, func(pod string) error {
-		return s.exec(ctx, pod, files, io.Discard, "set -e; mkdir -m 700 /pg/data; tar -x -f - -C /pg/data; chmod 700 /pg/data")
-	})
+	return s.exec(ctx, pod, files, io.Discard, "set -e; rm -rf /pg/data; mkdir -m 700 /pg/data; tar -x -z -f - -C /pg/data; chmod 700 /pg/data")
 }
 
-// Snapshot implements rdstest.Backend. It is not what is tested here, so a connection to the
-// pod that breaks does not fail it.
-func (s *servers) Snapshot(ctx context.Context, resource, snapshot string) error {
-	path := filepath.Join(s.t.TempDir(), "snapshot.tar")
-	err := s.copyFiles(ctx, resource, path)
-	for attempt := 2; err != nil && attempt <= 3 && ctx.Err() == nil; attempt++ {
-		s.t.Logf("the files of snapshot %s, attempt %d follows: %v", snapshot, attempt, err)
-		err = s.copyFiles(ctx, resource, path)
+// repeated does a thing again that failed. The imitation is not what is tested here, so a
+// connection to a pod that breaks does not fail it.
+func (s *servers) repeated(ctx context.Context, what string, do func() error) error {
+	err := do()
+	for attempt := 2; err != nil && attempt <= begins && ctx.Err() == nil; attempt++ {
+		s.t.Logf("%s, attempt %d follows: %v", what, attempt, err)
+		err = do()
 	}
+	return err
+}
+
+// Snapshot implements rdstest.Backend.
+func (s *servers) Snapshot(ctx context.Context, resource, snapshot string) error {
+	path := filepath.Join(s.t.TempDir(), "snapshot.tar.gz")
+	err := s.repeated(ctx, "the files of snapshot "+snapshot, func() error { return s.copyFiles(ctx, resource, path) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files[snapshot] = path
 	return err
 }
 
+// copyFiles copies the files compressed: the longer a stream of an exec, the more often a
+// busy node breaks it off.
 func (s *servers) copyFiles(ctx context.Context, resource, path string) error {
 	files, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	return s.exec(ctx, podOf(resource), nil, files, "pg_basebackup -h /tmp -U "+masterUser+" -D - -F tar -X fetch -c fast")
+	return s.exec(ctx, podOf(resource), nil, files, "pg_basebackup -h /tmp -U "+masterUser+" -D - -F tar -Z 1 -X fetch -c fast")
 }
 
 // Delete implements rdstest.Backend.
@@ -171,7 +184,7 @@ func (s *servers) start(ctx context.Context, resource string, prepare func(pod s
 	if err := prepare(name); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, name, nil, io.Discard, "touch /pg/go"); err != nil {
+	if err := s.shell(ctx, name, "", "touch /pg/go"); err != nil {
 		return err
 	}
 	_, err = kube.Follow(ctx, pods, pod, podReady)
@@ -222,16 +235,24 @@ func (s *servers) exec(ctx context.Context, pod string, in io.Reader, out io.Wri
 	return nil
 }
 
+// shell runs a script that may be begun again.
+func (s *servers) shell(ctx context.Context, pod, stdin, script string) error {
+	_, err := shell(ctx, s.t, s.env, funcs.ExecOptions{Namespace: s.env.Namespace, Pod: pod, Container: "postgres", Command: sh(script)}, stdin)
+	return err
+}
+
 // sql runs statements in a database of an instance, as its master, and returns what
-// they print.
+// they print. They may be begun again: what cannot be done twice fails then.
 func (s *servers) sql(resource, database, statements string) string {
 	s.t.Helper()
-	var out bytes.Buffer
-	script := "exec psql -h /tmp -U " + masterUser + " -d '" + database + "' -q -A -t -v ON_ERROR_STOP=1"
-	if err := s.exec(context.WithoutCancel(s.t.Context()), podOf(resource), strings.NewReader(statements), &out, script); err != nil {
+	out, err := shell(context.WithoutCancel(s.t.Context()), s.t, s.env, funcs.ExecOptions{
+		Namespace: s.env.Namespace, Pod: podOf(resource), Container: "postgres",
+		Command: sh("exec psql -h /tmp -U " + masterUser + " -d '" + database + "' -q -A -t -v ON_ERROR_STOP=1"),
+	}, statements)
+	if err != nil {
 		s.t.Fatalf("%s: %v", statements, err)
 	}
-	return out.String()
+	return out
 }
 
 // certificate is one that nobody has signed, as good as that of RDS to somebody who

@@ -44,7 +44,7 @@ func s3Profile(t *testing.T) *compat.Profile {
 // removeBucket also reports uploads that were left unfinished in it.
 func removeBucket(t *testing.T, client *s3.Client, bucket string) {
 	// The test's own context has ended when it cleans up.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	uploads, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
 	if err != nil {
@@ -52,14 +52,17 @@ func removeBucket(t *testing.T, client *s3.Client, bucket string) {
 	} else if n := len(uploads.Uploads); n > 0 {
 		t.Errorf("%d uploads were left unfinished", n)
 	}
-	objects, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket})
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	for _, o := range objects.Contents {
-		if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: o.Key}); err != nil {
-			t.Errorf("%s: %v", aws.ToString(o.Key), err)
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, o := range page.Contents {
+			if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: o.Key}); err != nil {
+				t.Errorf("%s: %v", aws.ToString(o.Key), err)
+			}
 		}
 	}
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {

@@ -81,7 +81,7 @@ func TestWaitClusterScoped(t *testing.T) {
 	t.Parallel()
 	env, _ := newEnv(t)
 	active := cond(`{{ if (eq "{ $.status.phase }" "Active") }}true{{end}}`, "v1", "", "namespaces", "", env.Namespace)
-	if _, err := run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "30s", "conditions": conditions("anyOf", active)}); err != nil {
+	if _, err := run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "4m", "conditions": conditions("anyOf", active)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -111,7 +111,7 @@ func TestWaitForObject(t *testing.T) {
 			}
 		}
 	}()
-	_, err := run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "30s",
+	_, err := run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "4m",
 		"conditions": conditions("anyOf", cond(`{{ eq "{$.data.phase}" "done" }}`, "v1", "", "configmaps", env.Namespace, "later"))})
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,9 @@ func TestWaitForObject(t *testing.T) {
 func TestWaitTimeout(t *testing.T) {
 	t.Parallel()
 	env, _ := newEnv(t)
-	create(t, env, deploymentSpec("web", "exit 1"))
+	// Never available in the time of this test. One whose container ends again and again is, for
+	// a moment after each start.
+	create(t, env, strings.Replace(deploymentSpec("web", "sleep 3600"), "spec:\n", "spec:\n  minReadySeconds: 500\n", 1))
 	err := eventually(t, "the controller has seen the deployment", func(context.Context) (bool, error) {
 		status, _ := read(t, env, deployments, env.Namespace, "web").Object["status"].(map[string]any)
 		return strings.Contains(fmt.Sprint(status["conditions"]), "MinimumReplicasUnavailable"), nil
@@ -140,12 +142,12 @@ func TestWaitTimeout(t *testing.T) {
 		"allOf": []any{cond(`{{ eq {$.status.availableReplicas} 1 }}`, "v1", "apps", "deployments", env.Namespace, "web"),
 			cond(`{{ eq "{$.metadata.name}" "elsewhere" }}`, "v1", "apps", "deployments", env.Namespace, "web")},
 	}
-	_, err = run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "4s", "conditions": conds})
+	_, err = run(t, t.Context(), funcs.Wait(), env, funcs.Args{"timeout": "20s", "conditions": conds})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"not met within 4s",
+		"not met within 20s",
 		"anyOf[0]: configmaps " + env.Namespace + "/absent: there is no such object",
 		"allOf[0]: deployments.apps " + env.Namespace + "/web: { $.status.availableReplicas }: availableReplicas is not found; status: ",
 		`allOf[1]: deployments.apps ` + env.Namespace + `/web: the condition printed "false"; status: `,
@@ -189,7 +191,7 @@ func TestWaitCannotBeMet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := run(t, t.Context(), c.f, c.env, funcs.Args{"timeout": "30s", "conditions": conditions("anyOf", c.cond)})
+			_, err := run(t, t.Context(), c.f, c.env, funcs.Args{"timeout": "4m", "conditions": conditions("anyOf", c.cond)})
 			if err == nil || errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -205,14 +206,28 @@ func (p *clusterPlace) inVolume(claim, script string) string {
 	} else if err != nil {
 		p.Fatal(err)
 	}
+	out, err := p.exec(name, script)
+	// On a busy node the connection may break before the script ends: it has no exit status then.
+	exit := (*funcs.ExitError)(nil)
+	for begun := 1; err != nil && !errors.As(err, &exit) && begun < 3 && p.Context().Err() == nil; begun++ {
+		p.Logf("begun %d times, and once more: %v", begun, err)
+		out, err = p.exec(name, script)
+	}
+	if err != nil {
+		p.Fatalf("%s: %v", script, err)
+	}
+	return out
+}
+
+func (p *clusterPlace) exec(pod, script string) (string, error) {
 	var out, problems bytes.Buffer
-	err = p.env.Exec.Exec(p.Context(), funcs.ExecOptions{
-		Namespace: p.name, Pod: name, Container: "main", Command: []string{"sh", "-ec", "cd /data\n" + script}, Stdout: &out, Stderr: &problems,
+	err := p.env.Exec.Exec(p.Context(), funcs.ExecOptions{
+		Namespace: p.name, Pod: pod, Container: "main", Command: []string{"sh", "-ec", "cd /data\n" + script}, Stdout: &out, Stderr: &problems,
 	})
 	if err != nil {
-		p.Fatalf("%s: %v\n%s", script, err, &problems)
+		return "", fmt.Errorf("%w\n%s", err, &problems)
 	}
-	return out.String()
+	return out.String(), nil
 }
 
 func (p *clusterPlace) startReader(name, claim string) {

@@ -26,7 +26,8 @@ type place interface {
 	namespace() string
 	// options of the blueprints.
 	options() map[string]string
-	// inVolume runs a script in the volume of a claim, and returns what it prints.
+	// inVolume runs a script in the volume of a claim, and returns what it prints. The script
+	// may be begun again.
 	inVolume(claim, script string) string
 	// letGo lets go of all volumes, so that they can be deleted.
 	letGo()
@@ -89,7 +90,7 @@ func (r *round) fill(claim, data string) string {
 	r.Helper()
 	script := "head -c 200000 /dev/urandom | od -An -v -tx1 > " + data
 	if data == "files" {
-		script = "mkdir -p files/sub files/empty; for i in 1 2 3 4; do head -c ${i}00000 /dev/urandom > files/sub/$i; done; ln -s sub/1 files/link"
+		script = "mkdir -p files/sub files/empty; for i in 1 2 3 4; do head -c ${i}00000 /dev/urandom > files/sub/$i; done; ln -sf sub/1 files/link"
 	}
 	r.place.inVolume(claim, script)
 	return r.sums([]string{claim}, data)

@@ -72,7 +72,7 @@ func saveAndRestore(r *round) {
 	b := r.blueprint("data.cue")
 	before := r.fill("data", "files")
 	saved := r.struck(r.runArgs(b, "backup", nil)...)
-	r.place.inVolume("data", "rm -r files")
+	r.place.inVolume("data", "rm -rf files")
 	r.struck(r.runArgs(b, "restore", nil, "--from", saved.Run)...)
 	if after := r.sums([]string{"data"}, "files"); after != before {
 		r.Errorf("the restored data differs: %s, and before it was %s", after, before)
@@ -89,7 +89,7 @@ func snapAndRestore(r *round) {
 	if n := r.place.count("volumesnapshots"); n != 1 && r.givenUp == 0 {
 		r.Errorf("%d snapshots, expected the one", n)
 	}
-	r.place.inVolume("data", "rm -r files")
+	r.place.inVolume("data", "rm -rf files")
 	r.struck(r.runArgs(b, "unsnap", nil, "--from", snap.Run)...)
 	if n := r.place.count("persistentvolumeclaims"); n != 2 {
 		r.Errorf("%d claims, expected the application's and the restored one", n)
