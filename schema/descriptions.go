@@ -45,8 +45,7 @@ func (s *Set) check() error {
 }
 
 // describe reads the schema in a scope that a package is evaluated in afterwards, so
-// that a program that checks one blueprint evaluates the schema once. It takes no more
-// than that one, because the descriptions keep the scope for ever.
+// that a program that checks one blueprint evaluates the schema once.
 func (s *Set) describe() (*descriptions, error) {
 	scope, err := s.newScope()
 	if err != nil {
@@ -65,7 +64,6 @@ func (s *Set) describe() (*descriptions, error) {
 	for it.Next() {
 		d.entries[it.Selector().Unquoted()] = it.Value()
 	}
-	scope.used = maxPackages - 1
 	s.Return(scope)
 	return d, nil
 }

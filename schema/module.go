@@ -53,41 +53,58 @@ func (s *Set) ModuleOverlay(dir string) (map[string]load.Source, error) {
 // localLanguage is the version of CUE for files that belong to no module.
 const localLanguage = "v0.17.0"
 
-// Language returns the version of CUE that the module of dir asks for, and whether it
-// is the module of the schema itself, whose files on disk go before the embedded ones.
-// A folder that belongs to no module has the newest.
-func (s *Set) Language(dir string) (version string, own bool, err error) {
+// A CUEModule is the module that a folder belongs to.
+type CUEModule struct {
+	// Root is the folder that has cue.mod; "" if the folder belongs to no module.
+	Root string
+	// Path is that of the module without its major version.
+	Path string
+	// Language is the version of CUE that the module asks for. A folder that belongs to
+	// no module has the newest.
+	Language string
+	// Own says that it is the module of the schema itself, whose files on disk go before
+	// the embedded ones.
+	Own bool
+}
+
+// Folder returns the folder of a package of the module, relative to its root. It reports
+// false for a package of another module, and for an import path with a version or the name
+// of a package.
+func (m CUEModule) Folder(importPath string) (string, bool) {
+	rel, ok := strings.CutPrefix(importPath, m.Path+"/")
+	return filepath.FromSlash(rel), ok && m.Path != "" && !strings.ContainsAny(rel, "@:") && filepath.IsLocal(rel)
+}
+
+// Module finds the module of a folder.
+func (s *Set) Module(dir string) (CUEModule, error) {
 	root, src, err := findModule(dir)
 	if err != nil || root == "" {
-		return localLanguage, false, err
+		return CUEModule{Language: localLanguage}, err
 	}
-	l, err := s.languages.of(src, moduleFile(root))
-	return l.version, l.own, err
+	m, err := s.modules.of(src, moduleFile(root))
+	m.Root = root
+	return m, err
 }
 
-// languages remembers what the texts of module files say: CUE evaluates such a file, and
+// moduleTexts remembers what the texts of module files say: CUE evaluates such a file, and
 // a thousand packages may have the same one.
-type languages struct{ known sync.Map }
+type moduleTexts struct{ known sync.Map }
 
-type language struct {
-	version string
-	own     bool
-}
-
-func (ls *languages) of(src []byte, name string) (language, error) {
-	if l, ok := ls.known.Load(string(src)); ok {
-		return l.(language), nil
+func (ms *moduleTexts) of(src []byte, name string) (CUEModule, error) {
+	if m, ok := ms.known.Load(string(src)); ok {
+		return m.(CUEModule), nil
 	}
 	file, err := modfile.ParseNonStrict(src, name)
 	if err != nil {
-		return language{}, err
+		return CUEModule{}, err
 	}
-	l := language{own: strings.HasPrefix(file.QualifiedModule(), Module+"@")}
+	path, _, _ := strings.Cut(file.QualifiedModule(), "@")
+	m := CUEModule{Path: path, Own: strings.HasPrefix(file.QualifiedModule(), Module+"@")}
 	if file.Language != nil {
-		l.version = file.Language.Version
+		m.Language = file.Language.Version
 	}
-	ls.known.Store(string(src), l)
-	return l, nil
+	ms.known.Store(string(src), m)
+	return m, nil
 }
 
 // hideDependency takes a published schema out of what the module depends on: it

@@ -1,6 +1,9 @@
 package schema
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"sync"
 
 	"cuelang.org/go/cue"
@@ -10,29 +13,61 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// maxPackages is how many packages a Scope takes. All that is evaluated in a context
-// stays in memory as long as the context does, megabytes for each package, and a new
-// scope costs about as much time as one of them.
-const maxPackages = 5
+// maxPackages is how many packages are evaluated in one context. A context keeps all that
+// was built in it, megabytes for each package; a new one costs about as much time as a
+// quarter of one of them.
+const maxPackages = 4
 
-// A Scope is a context of evaluation in which the schema is built already: a package
-// that imports it costs its own evaluation there, and not that of the schema. One
-// goroutine uses it at a time.
+// A Scope is a schema that is evaluated already: a package that imports it costs its own
+// evaluation there, and not that of the schema. One goroutine uses it at a time.
 type Scope struct {
-	context  *cue.Context
-	packages *build.Context
-	value    cue.Value
-	used     int
+	value cue.Value
+	// view is the package that stands for the schema in imports.
+	view *build.Instance
+	// lets is source with as many let clauses as the schema has.
+	lets string
+
+	context *cue.Context
+	used    int
 }
 
-// Instance returns a new package, still without files, whose import of the schema
-// resolves to that of the scope. CUE's own packages resolve too, and no others.
-func (s *Scope) Instance(dir string) *build.Instance { return s.packages.NewInstance(dir, nil) }
+// evaluated is what a view calls the schema.
+const evaluated = "evaluated"
 
-// Build evaluates a package of the scope as its files are now.
+// Packages returns a context in which imports of the schema resolve to that of the scope.
+// CUE's own packages resolve too, and others are for load; it may be nil.
+func (s *Scope) Packages(load func(path string) *build.Instance) *build.Context {
+	return build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
+		if path == s.view.ImportPath {
+			return s.view
+		}
+		if load == nil {
+			return nil
+		}
+		return load(path)
+	}))
+}
+
+// Build evaluates a package of the scope as its files are now, and those that it imports.
 func (s *Scope) Build(inst *build.Instance) cue.Value {
+	// A context takes a package that it has built for one that does not change.
+	imports := slices.ContainsFunc(inst.Imports, func(imp *build.Instance) bool { return imp != s.view })
+	if imports || s.used%maxPackages == 0 {
+		s.context, s.used = s.newContext(), 0
+	}
 	s.used++
 	return s.context.BuildInstance(Again(inst))
+}
+
+// newContext makes a context in which imports of the schema lead to what is evaluated.
+func (s *Scope) newContext() *cue.Context {
+	ctx := cuecontext.New()
+	// CUE tells let clauses of one name apart by their number in the context. Those of
+	// the schema were counted in another one, so their numbers must not be given again.
+	ctx.CompileString(s.lets)
+	within := ctx.CompileString(evaluated+": _").FillPath(cue.ParsePath(evaluated), s.value)
+	ctx.BuildInstance(s.view, cue.Scope(within))
+	return ctx
 }
 
 // Again is the instance without what an earlier build has left in it: its errors, and
@@ -43,48 +78,50 @@ func Again(inst *build.Instance) *build.Instance {
 	return &again
 }
 
-// newScope evaluates the schema in a context of its own.
+// newScope evaluates the schema.
 func (s *Set) newScope() (*Scope, error) {
 	parsed, err := s.parsed()
 	if err != nil {
 		return nil, err
 	}
-	scope := &Scope{context: cuecontext.New()}
-	scope.value = scope.context.BuildInstance(Again(parsed))
+	scope := &Scope{value: cuecontext.New().BuildInstance(Again(parsed)), lets: letClauses(parsed)}
 	if err := scope.value.Err(); err != nil {
 		return nil, err
 	}
-	inst, err := scope.view(parsed.ImportPath)
-	scope.packages = build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
-		if path == parsed.ImportPath {
-			return inst
-		}
-		return nil
-	}))
+	scope.view, err = view(scope.value, parsed.ImportPath)
 	return scope, err
 }
 
-// view makes a package whose definitions are references to those of the schema, and
-// builds it. CUE evaluates a package that is imported again in each evaluation that
-// imports it; of this one there is nothing to evaluate.
-func (s *Scope) view(importPath string) (*build.Instance, error) {
-	const name = "evaluated"
+// view makes a package whose definitions are references to those of the schema. CUE
+// evaluates a package that is imported again in each evaluation that imports it; of this
+// one there is nothing to evaluate.
+func view(schema cue.Value, importPath string) (*build.Instance, error) {
 	file := &ast.File{Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("schema")}}}
-	it, err := s.value.Fields(cue.Definitions(true))
+	it, err := schema.Fields(cue.Definitions(true))
 	if err != nil {
 		return nil, err
 	}
 	for it.Next() {
 		definition := it.Selector().String()
-		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(definition), Value: ast.NewSel(ast.NewIdent(name), definition)})
+		file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(definition), Value: ast.NewSel(ast.NewIdent(evaluated), definition)})
 	}
 	inst := build.NewContext().NewInstance("schema", nil)
 	inst.ImportPath = importPath
-	if err := inst.AddSyntax(file); err != nil {
-		return nil, err
+	return inst, errors.Join(inst.AddSyntax(file), inst.Complete())
+}
+
+// letClauses writes as many let clauses as the package has.
+func letClauses(inst *build.Instance) string {
+	var src strings.Builder
+	for _, f := range inst.Files {
+		ast.Walk(f, func(n ast.Node) bool {
+			if _, ok := n.(*ast.LetClause); ok {
+				src.WriteString("{let x = 0, y: x}\n")
+			}
+			return true
+		}, nil)
 	}
-	within := s.context.CompileString(name+": _").FillPath(cue.ParsePath(name), s.value)
-	return inst, s.context.BuildInstance(inst, cue.Scope(within)).Err()
+	return src.String()
 }
 
 // A scopePool keeps the scopes that nobody uses at the moment.
@@ -108,9 +145,6 @@ func (s *Set) Borrow() (*Scope, error) {
 // Return gives a scope back. One in which an evaluation has panicked must not come
 // back. Values of the scope stay good.
 func (s *Set) Return(scope *Scope) {
-	if scope.used >= maxPackages {
-		return
-	}
 	s.scopes.mu.Lock()
 	defer s.scopes.mu.Unlock()
 	s.scopes.free = append(s.scopes.free, scope)

@@ -17,7 +17,7 @@ func inScope(t *testing.T, src string) cue.Value {
 		t.Fatal(err)
 	}
 	defer Embedded().Return(scope)
-	inst := scope.Instance(t.TempDir())
+	inst := scope.Packages(nil).NewInstance(t.TempDir(), nil)
 	f, err := parser.ParseFile("bp.cue", src, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +65,35 @@ func TestScopeHasAllDefinitions(t *testing.T) {
 		v := inScope(t, "package x\nimport \""+Module+"/schema\"\n_x: schema."+name+"\nthere: _x\n")
 		if got := v.LookupPath(cue.ParsePath("there")).IncompleteKind(); got != want {
 			t.Errorf("%s is %v in a scope, want %v", name, got, want)
+		}
+	}
+}
+
+// A let clause of the author is none of the schema's, also if it has the same name: CUE
+// tells them apart by numbers, which it gives anew in each context.
+func TestScopeLets(t *testing.T) {
+	inst, err := Instance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lets := strings.Count(letClauses(inst), "let ")
+	if lets == 0 {
+		t.Fatal("the schema has no let clauses")
+	}
+	const action = `
+		let names = ["own"]
+		let shape = {own: {keyValue: "own"}}
+		artifactsFrom: "b"
+		phases: p: {func: "KubeTask", args: {image: "i:1", command: [names[0], shape.own.keyValue]}}`
+	for before := range lets + 1 {
+		src := "package x\nimport \"" + Module + "/schema\"\n" + strings.Repeat("_x: {let x = 0, y: x}\n", before) +
+			`b: schema.#Blueprint & {name: "x", actions: {a: {` + action + `}, b: {phases: {}, outputArtifacts: o: keyValue: k: "v"}}}` + "\n"
+		v := inScope(t, src)
+		if err := v.Validate(cue.Concrete(false)); err != nil {
+			t.Errorf("with %d let clauses before: %v", before, err)
+		}
+		if got, err := v.LookupPath(cue.ParsePath("b.actions.a.phases.p.args.command")).MarshalJSON(); string(got) != `["own","own"]` {
+			t.Errorf("with %d let clauses before: the command is %s, %v", before, got, err)
 		}
 	}
 }

@@ -26,7 +26,7 @@ type Set struct {
 	// described is evaluated when somebody asks: many commands never do.
 	described func() (*descriptions, error)
 	scopes    scopePool
-	languages languages
+	modules   moduleTexts
 }
 
 // Embedded returns the set of the functions that Rescue brings along.

@@ -10,9 +10,9 @@ import (
 )
 
 // generousGC is the GC percentage of who checks blueprints: nearly all that an evaluation
-// makes is garbage at its end, so a larger heap costs little memory and saves a tenth of
+// makes is garbage at its end, so a larger heap costs little memory and saves a quarter of
 // the time.
-const generousGC = 125
+const generousGC = 200
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -32,7 +32,11 @@ func (c *cueChecker) absentFields(field string) {
 
 // absent looks for the first step of a selection that leads nowhere.
 func (a *cueAction) absent(e ast.Expr, steps int) {
-	path := a.target(a.pathOf(a.nodesAt(e.Pos())), e)
+	at := a.pathOf(a.nodesAt(e.Pos()))
+	if !slices.ContainsFunc(at, isHidden) && !slices.ContainsFunc(chain(e), isHidden) && !renamed(firstIdent(e)) {
+		return // It cannot lead through a hidden field.
+	}
+	path := a.target(at, e)
 	begin := len(path) - steps + 1
 	if begin < 1 || !slices.ContainsFunc(path[:begin], isHidden) || slices.ContainsFunc(path, isDefinition) {
 		return
@@ -50,6 +54,18 @@ func (a *cueAction) absent(e ast.Expr, steps int) {
 		a.addAt(lastPart(e, steps-len(path)+n+1), a.path, f.hint(path[n], "fields", names))
 		return
 	}
+}
+
+// renamed tells whether an identifier is a name for something else.
+func renamed(id *ast.Ident) bool {
+	if id == nil {
+		return false
+	}
+	switch id.Node.(type) {
+	case *ast.LetClause, *ast.Field, *ast.Alias:
+		return true
+	}
+	return false
 }
 
 func isHidden(name string) bool { return name != "" && name[0] == '_' }

@@ -12,12 +12,17 @@ import (
 	"github.com/rescuecue/rescue/schema"
 )
 
-// loadAlone reads a unit that imports nothing but the schema and CUE's own packages,
-// as most do: such a package needs no search for modules, and is evaluated beside a
-// schema that is evaluated already. It reports false where CUE's loader has to look,
-// or has to say what is wrong.
+// loadAlone reads a unit that imports nothing but the schema, CUE's own packages and plain
+// ones of its module, as most do: such a package needs no search for modules, and is
+// evaluated beside a schema that is evaluated already. It reports false where CUE's loader
+// has to look, or has to say what is wrong.
 func (p *cuePackage) loadAlone(u Unit, dir string) bool {
-	files := parseAlone(u, dir)
+	module, err := u.schema().Module(dir)
+	if err != nil || module.Own || !plainLanguage(module.Language) {
+		return false
+	}
+	own := &ownLoader{module: module, unsaved: u.Unsaved, loading: map[string]bool{}}
+	files := own.parseUnit(u)
 	if files == nil {
 		return false
 	}
@@ -25,28 +30,22 @@ func (p *cuePackage) loadAlone(u Unit, dir string) bool {
 	if err != nil {
 		return false
 	}
-	inst := scope.Instance(dir)
-	if !addAll(inst, files) {
+	own.context = scope.Packages(own.load)
+	inst := own.context.NewInstance(dir, nil)
+	if !addAll(inst, files) || own.failed {
 		u.schema().Return(scope)
 		return false
-	}
-	for _, f := range u.Files {
-		p.sources[cuePath(f)] = newSource(f.Name, f.Data)
 	}
 	p.inst, p.scope = inst, scope
 	return true
 }
 
-// parseAlone returns nil if the unit needs CUE's loader.
-func parseAlone(u Unit, dir string) []*ast.File {
-	version, own, err := u.schema().Language(dir)
-	if err != nil || own || !plainLanguage(version) {
-		return nil
-	}
+// parseUnit returns nil if the unit needs CUE's loader.
+func (l *ownLoader) parseUnit(u Unit) []*ast.File {
 	var files []*ast.File
 	for _, f := range u.Files {
-		file, err := parser.ParseFile(cuePath(f), f.Data, parser.ParseComments, parser.Version(version))
-		if err != nil || !standsAlone(file) {
+		file, err := parser.ParseFile(cuePath(f), f.Data, parser.ParseComments, parser.Version(l.module.Language))
+		if err != nil || !l.plain(file) {
 			return nil
 		}
 		files = append(files, file)
@@ -70,20 +69,27 @@ func plainLanguage(version string) bool {
 	})
 }
 
-// standsAlone tells whether a file has no attributes for the loader, such as @if, and
-// imports no package but those that are always there.
-func standsAlone(file *ast.File) bool {
-	for _, d := range file.Decls {
-		if _, ok := d.(*ast.Attribute); ok {
-			return false
-		}
-	}
+// hasAttributes tells whether a file has attributes for the loader, such as @if.
+func hasAttributes(file *ast.File) bool {
+	return slices.ContainsFunc(file.Decls, func(d ast.Decl) bool {
+		_, ok := d.(*ast.Attribute)
+		return ok
+	})
+}
+
+// eachImport tells whether all paths that a file imports are good.
+func eachImport(file *ast.File, good func(path string) bool) bool {
 	for spec := range file.ImportSpecs() {
 		path, err := strconv.Unquote(spec.Path.Value)
-		first, _, _ := strings.Cut(path, "/")
-		if err != nil || path != schema.Module+"/schema" && strings.Contains(first, ".") {
+		if err != nil || !good(path) {
 			return false
 		}
 	}
 	return true
+}
+
+// alwaysThere tells whether an import leads to the schema or to one of CUE's own packages.
+func alwaysThere(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return path == schema.Module+"/schema" || !strings.Contains(first, ".")
 }

@@ -298,7 +298,7 @@ func (c *cueChecker) field(path []string, name string) cue.Value {
 	if i, ok := index(name); ok {
 		return v.LookupPath(cue.MakePath(cue.Index(i)))
 	}
-	return c.anyField(path, name)
+	return optionalField(v, name)
 }
 
 // ownField looks for a definition or a hidden field.
@@ -315,11 +315,16 @@ func ownField(v cue.Value, name string) cue.Value {
 	return cue.Value{}
 }
 
-// optionalField looks among the fields by name: a lookup of an optional field also
-// succeeds where the struct merely has a pattern.
+// optionalField finds a field, whether it has a value or is optional. A lookup of an
+// optional field also succeeds where the struct merely has a pattern. To list the fields
+// is costly, because CUE sorts them each time.
 func optionalField(v cue.Value, name string) cue.Value {
 	if i, ok := index(name); ok && v.Exists() {
 		return v.LookupPath(cue.MakePath(cue.Index(i)))
+	}
+	optional := v.LookupPath(cue.MakePath(cue.Str(name).Optional()))
+	if !optional.Exists() || !v.LookupPath(cue.MakePath(cue.AnyString)).Exists() {
+		return optional
 	}
 	return allFields(v)[name]
 }

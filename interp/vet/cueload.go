@@ -32,14 +32,31 @@ type cuePackage struct {
 // loadPackage reads the unit's files as one package, with the embedded schema in
 // reach of its import. The error has one entry for each mistake.
 func loadPackage(u Unit) (*cuePackage, errors.Error) {
-	p := &cuePackage{sources: map[string]*source{}, set: u.schema()}
+	p := newPackage(u)
 	dir := filepath.Dir(u.Files[0].path())
-	if p.loadAlone(u, dir) {
-		return p, nil
+	var err errors.Error
+	if !p.loadAlone(u, dir) {
+		err = p.loadByCUE(u, dir)
 	}
+	if p.inst != nil {
+		p.addImports(p.inst, filepath.Dir(u.Files[0].Name), dir, map[*build.Instance]bool{})
+	}
+	return p, err
+}
+
+func newPackage(u Unit) *cuePackage {
+	p := &cuePackage{sources: map[string]*source{}, set: u.schema(), unsaved: u.Unsaved}
+	for _, f := range u.Files {
+		p.sources[cuePath(f)] = newSource(f.Name, f.Data)
+	}
+	return p
+}
+
+// loadByCUE reads the files with CUE's own loader.
+func (p *cuePackage) loadByCUE(u Unit, dir string) errors.Error {
 	overlay, err := u.schema().ModuleOverlay(dir)
 	if err != nil {
-		return p, errors.Promote(err, u.Files[0].Name)
+		return errors.Promote(err, u.Files[0].Name)
 	}
 	for path, data := range u.Unsaved {
 		overlay[path] = load.FromBytes(data)
@@ -48,13 +65,10 @@ func loadPackage(u Unit) (*cuePackage, errors.Error) {
 	for _, f := range u.Files {
 		path := cuePath(f)
 		overlay[path] = load.FromBytes(f.Data)
-		p.sources[path] = newSource(f.Name, f.Data)
 		args = append(args, path)
 	}
 	p.inst = load.Instances(args, &load.Config{Dir: dir, Overlay: overlay})[0]
-	p.unsaved = u.Unsaved
-	p.addImports(p.inst, filepath.Dir(u.Files[0].Name), dir, map[*build.Instance]bool{})
-	return p, p.inst.Err
+	return p.inst.Err
 }
 
 // value evaluates the package as it is now.

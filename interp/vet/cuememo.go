@@ -13,10 +13,9 @@ type memo struct {
 	// values by path, and the phases of actions in their order.
 	values map[string]cue.Value
 	phases map[string][]string
-	// given and all are the fields of structs by path: to list them is costly, because
-	// CUE sorts them each time.
+	// given are the fields of structs by path: to list them is costly, because CUE sorts
+	// them each time.
 	given map[string][]string
-	all   map[string]map[string]cue.Value
 }
 
 func newMemo() *memo {
@@ -24,7 +23,6 @@ func newMemo() *memo {
 		values: map[string]cue.Value{},
 		phases: map[string][]string{},
 		given:  map[string][]string{},
-		all:    map[string]map[string]cue.Value{},
 	}
 }
 
@@ -60,9 +58,4 @@ func (c *cueChecker) given(path ...string) []string {
 func (c *cueChecker) has(path []string, name string) bool {
 	v, _ := c.lookup(path...).Default()
 	return v.LookupPath(cue.MakePath(cue.Str(name))).Exists() && slices.Contains(c.given(path...), name)
-}
-
-// anyField finds a field of the value at path, whether it has a value or is optional.
-func (c *cueChecker) anyField(path []string, name string) cue.Value {
-	return remembered(c.memo.all, path, func() map[string]cue.Value { return allFields(c.lookup(path...)) })[name]
 }

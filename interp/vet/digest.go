@@ -3,6 +3,7 @@ package vet
 import (
 	"crypto/sha256"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"cuelang.org/go/cue/parser"
@@ -24,8 +25,15 @@ func digestOf(u Unit) digest {
 // importsOthers tells whether a unit depends on packages that are not its own: its
 // files do not say when those change.
 func importsOthers(u Unit) bool {
-	return u.Language == CUE && slices.ContainsFunc(u.Files, func(f File) bool {
+	if u.Language != CUE {
+		return false
+	}
+	module, err := u.schema().Module(filepath.Dir(u.Files[0].path()))
+	return err != nil || slices.ContainsFunc(u.Files, func(f File) bool {
 		file, err := parser.ParseFile(f.Name, f.Data, parser.ImportsOnly)
-		return err == nil && !standsAlone(file)
+		return err == nil && (hasAttributes(file) || !eachImport(file, func(path string) bool {
+			_, own := module.Folder(path)
+			return !own && alwaysThere(path)
+		}))
 	})
 }

@@ -15,11 +15,20 @@ func lateGC() {
 		return
 	}
 	const late = 800
-	before := debug.SetGCPercent(late)
+	percent := debug.SetGCPercent(late)
+	// The end of the first collection is noticed a moment later. Until then what is left
+	// of the heap must not grow as much again.
+	const most = 64 << 20
+	limit := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(limit, most))
 	first := new([16]byte)
-	runtime.AddCleanup(first, func(percent int) {
+	runtime.AddCleanup(first, func(struct{}) {
+		// A command may have set its own meanwhile.
 		if now := debug.SetGCPercent(percent); now != late {
-			debug.SetGCPercent(now) // a command has set its own meanwhile
+			debug.SetGCPercent(now)
 		}
-	}, before)
+		if now := debug.SetMemoryLimit(limit); now != most {
+			debug.SetMemoryLimit(now)
+		}
+	}, struct{}{})
 }
