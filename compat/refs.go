@@ -103,7 +103,7 @@ func TemplateRefs(text string) (*TemplateUse, error) {
 		return nil, err
 	}
 	c := &refCollector{use: &TemplateUse{Tree: tree}, vars: map[string][]PathStep{"$": {}}}
-	c.list(tree.Root, true)
+	c.list(tree.Root, dot{known: true})
 	return c.use, nil
 }
 
@@ -135,81 +135,93 @@ type refCollector struct {
 	printed bool
 }
 
-// list walks a list of nodes; atRoot says that the dot is the root of the parameters.
-func (c *refCollector) list(l *parse.ListNode, atRoot bool) {
+// A dot is what `.` stands for: a path of the parameters, or what is not known.
+type dot struct {
+	path  []PathStep
+	known bool
+}
+
+func (c *refCollector) list(l *parse.ListNode, at dot) {
 	if l == nil {
 		return
 	}
 	for _, n := range l.Nodes {
-		c.node(n, atRoot)
+		c.node(n, at)
 	}
 }
 
-func (c *refCollector) node(n parse.Node, atRoot bool) {
+func (c *refCollector) node(n parse.Node, at dot) {
 	switch n := n.(type) {
 	case *parse.ActionNode:
 		c.printed = len(n.Pipe.Decl) == 0
-		c.pipe(n.Pipe, atRoot)
+		c.pipe(n.Pipe, at)
 		c.printed = false
 	case *parse.IfNode:
-		c.branch(&n.BranchNode, atRoot, atRoot)
+		c.branch(&n.BranchNode, at, at)
 	case *parse.WithNode:
-		c.branch(&n.BranchNode, atRoot, false)
+		c.branch(&n.BranchNode, at, c.value(n.Pipe, at))
 	case *parse.RangeNode:
-		c.pipe(n.Pipe, atRoot)
-		c.body(n.List, false)
-		c.body(n.ElseList, atRoot)
+		c.pipe(n.Pipe, at)
+		c.body(n.List, dot{})
+		c.body(n.ElseList, at)
 	case *parse.TemplateNode:
-		c.pipe(n.Pipe, atRoot)
+		c.pipe(n.Pipe, at)
 	}
 }
 
-// branch walks an if or a with; inside says whether the dot of its body is the root.
-func (c *refCollector) branch(b *parse.BranchNode, atRoot, inside bool) {
+// branch walks an if or a with; inside is the dot of its body.
+func (c *refCollector) branch(b *parse.BranchNode, at, inside dot) {
 	before := c.tested
 	c.tested = true
-	c.pipe(b.Pipe, atRoot)
+	c.pipe(b.Pipe, at)
 	c.tested = before
 	c.body(b.List, inside)
-	c.body(b.ElseList, atRoot)
+	c.body(b.ElseList, at)
 }
 
 // body walks what may not be executed.
-func (c *refCollector) body(l *parse.ListNode, atRoot bool) {
+func (c *refCollector) body(l *parse.ListNode, at dot) {
 	c.depth++
-	c.list(l, atRoot)
+	c.list(l, at)
 	c.depth--
 }
 
-func (c *refCollector) pipe(p *parse.PipeNode, atRoot bool) {
+func (c *refCollector) pipe(p *parse.PipeNode, at dot) {
 	if p == nil {
 		return
 	}
 	c.printed = c.printed && len(p.Cmds) == 1
 	for _, cmd := range p.Cmds {
-		c.command(cmd, atRoot)
+		c.command(cmd, at)
 	}
 	for _, v := range p.Decl {
-		c.declare(v.Ident[0], p, atRoot)
+		c.declare(v.Ident[0], p, at)
 	}
 }
 
 // declare notes which path a variable stands for.
-func (c *refCollector) declare(name string, p *parse.PipeNode, atRoot bool) {
+func (c *refCollector) declare(name string, p *parse.PipeNode, at dot) {
 	delete(c.vars, name)
-	if len(p.Decl) == 1 && len(p.Cmds) == 1 && len(p.Cmds[0].Args) == 1 {
-		if path, ok := c.path(p.Cmds[0].Args[0], atRoot); ok {
-			c.vars[name] = path
-		}
+	if v := c.value(p, at); len(p.Decl) == 1 && v.known {
+		c.vars[name] = v.path
 	}
 }
 
-func (c *refCollector) command(cmd *parse.CommandNode, atRoot bool) {
-	if path, n, ok := c.indexed(cmd, atRoot); ok {
+// value is what a pipe comes to, if that is a path.
+func (c *refCollector) value(p *parse.PipeNode, at dot) dot {
+	if p == nil || len(p.Cmds) != 1 {
+		return dot{}
+	}
+	path, known := c.path(&parse.PipeNode{NodeType: parse.NodePipe, Cmds: p.Cmds}, at)
+	return dot{path, known}
+}
+
+func (c *refCollector) command(cmd *parse.CommandNode, at dot) {
+	if path, n, ok := c.indexed(cmd, at); ok {
 		c.call(cmd.Args[0].(*parse.IdentifierNode))
 		c.reference(n, path)
 		for _, key := range cmd.Args[2:] {
-			c.operand(key, atRoot)
+			c.operand(key, at)
 		}
 		return
 	}
@@ -219,7 +231,7 @@ func (c *refCollector) command(cmd *parse.CommandNode, atRoot bool) {
 		c.tested = true
 	}
 	for _, arg := range cmd.Args {
-		c.operand(arg, atRoot)
+		c.operand(arg, at)
 	}
 	c.tested = before
 }
@@ -228,8 +240,8 @@ func (c *refCollector) call(id *parse.IdentifierNode) {
 	c.use.Funcs = append(c.use.Funcs, TemplateCall{Name: id.Ident, Offset: int(id.Pos)})
 }
 
-func (c *refCollector) operand(n parse.Node, atRoot bool) {
-	if path, ok := c.path(n, atRoot); ok {
+func (c *refCollector) operand(n parse.Node, at dot) {
+	if path, ok := c.path(n, at); ok {
 		if len(path) > 0 {
 			c.reference(n, path)
 		}
@@ -239,24 +251,24 @@ func (c *refCollector) operand(n parse.Node, atRoot bool) {
 	case *parse.IdentifierNode:
 		c.call(n)
 	case *parse.PipeNode:
-		c.pipe(n, atRoot)
+		c.pipe(n, at)
 	case *parse.ChainNode:
 		if id, ok := n.Node.(*parse.IdentifierNode); ok {
 			glued := TemplateCall{Name: id.Ident, Offset: int(id.Pos), Glued: "." + strings.Join(n.Field, ".")}
 			c.use.Funcs = append(c.use.Funcs, glued)
 			return
 		}
-		c.operand(n.Node, atRoot)
+		c.operand(n.Node, at)
 	}
 }
 
 // indexed reads `index PATH KEY…` as a path.
-func (c *refCollector) indexed(cmd *parse.CommandNode, atRoot bool) ([]PathStep, parse.Node, bool) {
+func (c *refCollector) indexed(cmd *parse.CommandNode, at dot) ([]PathStep, parse.Node, bool) {
 	id, ok := cmd.Args[0].(*parse.IdentifierNode)
 	if !ok || id.Ident != "index" || len(cmd.Args) < 2 {
 		return nil, nil, false
 	}
-	path, ok := c.path(cmd.Args[1], atRoot)
+	path, ok := c.path(cmd.Args[1], at)
 	if !ok {
 		return nil, nil, false
 	}
@@ -278,25 +290,25 @@ func indexStep(key parse.Node) PathStep {
 }
 
 // path reads a node as a path from the root.
-func (c *refCollector) path(n parse.Node, atRoot bool) ([]PathStep, bool) {
+func (c *refCollector) path(n parse.Node, at dot) ([]PathStep, bool) {
 	switch n := n.(type) {
 	case *parse.FieldNode:
-		return fieldSteps(nil, n.Ident), atRoot
+		return fieldSteps(at.path, n.Ident), at.known
 	case *parse.DotNode:
-		return nil, atRoot
+		return at.path, at.known
 	case *parse.VariableNode:
 		base, ok := c.vars[n.Ident[0]]
 		return fieldSteps(base, n.Ident[1:]), ok
 	case *parse.ChainNode:
-		base, ok := c.path(n.Node, atRoot)
+		base, ok := c.path(n.Node, at)
 		return fieldSteps(base, n.Field), ok
 	case *parse.PipeNode:
 		if len(n.Decl) == 0 && len(n.Cmds) == 1 {
-			if path, _, ok := c.indexed(n.Cmds[0], atRoot); ok {
+			if path, _, ok := c.indexed(n.Cmds[0], at); ok {
 				return path, true
 			}
 			if len(n.Cmds[0].Args) == 1 {
-				return c.path(n.Cmds[0].Args[0], atRoot)
+				return c.path(n.Cmds[0].Args[0], at)
 			}
 		}
 	}

@@ -157,7 +157,7 @@ func TestTranslateKeeps(t *testing.T) {
 func TestTemplateRefs(t *testing.T) {
 	const text = `x {{ .A.B.c }} {{ index .Phases "p-q" "Output" "k" | toString }}
 {{ if .Options.x }}{{ $p := .P }}{{ $p.Q }}{{ end }}{{ range .L }}{{ .M }}{{ $.N.O }}{{ end }}
-{{ (index .R 0).s }} {{ index .T (printf "%s" .U) }} {{ with .V }}{{ .W }}{{ else }}{{ .X }}{{ end }}`
+{{ (index .R 0).s }} {{ index .T (printf "%s" .U) }} {{ with .V }}{{ .W }}{{ . }}{{ with index $.Y "k" }}{{ .Z }}{{ end }}{{ with len . }}{{ .N }}{{ end }}{{ else }}{{ .X }}{{ end }}`
 	use, err := TemplateRefs(text)
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +178,11 @@ func TestTemplateRefs(t *testing.T) {
 .T[printf "%s" .U] from .T
 .U from .U
 .V from .V
+.V.W from .W
+.V from .
+.Y["k"] from $.Y
+.Y["k"].Z from .Z
+.V from .
 .X from .X`
 	if s := strings.Join(got, "\n"); s != want {
 		t.Errorf("references\n%s\nwant\n%s", s, want)
@@ -189,7 +194,7 @@ func TestTemplateRefs(t *testing.T) {
 			t.Errorf("%s is not at %d", f.Name, f.Offset)
 		}
 	}
-	if s := strings.Join(calls, " "); s != "index toString index printf" {
+	if s := strings.Join(calls, " "); s != "index toString index printf index len" {
 		t.Errorf("calls %s", s)
 	}
 }

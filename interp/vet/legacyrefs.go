@@ -39,15 +39,22 @@ type reference struct {
 	ref compat.TemplateRef
 }
 
-// complain adds a finding about the path. What is wrong with a variable's value was
-// said where that was set.
+// complain adds a finding about the path. What is wrong with the value of a variable, or
+// of the dot inside a with, was said where that was set.
 func (r reference) complain(f Finding) {
-	variable := r.ref.Offset < len(r.text.Str) && r.text.Str[r.ref.Offset] == '$'
 	said := func(g Finding) bool { return g.Rule == f.Rule && g.Message == f.Message && g.Path == r.path }
-	if variable && slices.ContainsFunc(r.findings, said) {
+	if !r.fromRoot() && slices.ContainsFunc(r.findings, said) {
 		return
 	}
 	r.report(r.ref.Offset, r.ref.End, f)
+}
+
+// fromRoot tells that the whole path is written there, and does not begin with what a
+// variable or the dot stands for.
+func (r reference) fromRoot() bool {
+	size := len(r.text.Str)
+	own := r.text.Str[min(r.ref.Offset, size):min(r.ref.End, size)]
+	return !strings.HasPrefix(own, "$") && strings.Contains(own, "."+r.ref.Path[0].Name)
 }
 
 // name is the step's name if the template says it literally.
@@ -361,10 +368,14 @@ func (r reference) options() {
 	if !ok || r.ref.Path[1].Index || !r.ref.Tested || optionGiven(r.text.Str[:min(r.ref.Offset, len(r.text.Str))], name) {
 		return
 	}
+	root := "$" // good everywhere
+	if r.fromRoot() {
+		root = ""
+	}
 	r.complain(Finding{
 		Rule:       ruleOptionPath,
 		Message:    fmt.Sprintf("this test fails the action if the option %q is not given", name),
-		Suggestion: fmt.Sprintf("write (index .Options %q)", name),
+		Suggestion: fmt.Sprintf("write (index %s.Options %q)", root, name),
 	})
 }
 
