@@ -1,36 +1,11 @@
 package vet
 
 import (
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
-)
 
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name      string        `xml:"name,attr"`
-		Classname string        `xml:"classname,attr"`
-		Failure   *junitFailure `xml:"failure,omitempty"`
-		Output    string        `xml:"system-out,omitempty"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Type    string `xml:"type,attr"`
-		Text    string `xml:",chardata"`
-	}
+	"github.com/rescuecue/rescue/interp/junit"
 )
 
 // WriteJUnit writes a test suite for each file that was checked. Errors are
@@ -43,42 +18,28 @@ func WriteJUnit(w io.Writer, files []string, findings []Finding) error {
 	for _, f := range findings {
 		byFile[f.File] = append(byFile[f.File], f)
 	}
-	all := junitSuites{}
+	report := junit.Report{}
 	for _, name := range sortedKeys(byFile) {
-		suite := junitSuiteOf(name, byFile[name])
-		all.Tests += suite.Tests
-		all.Failures += suite.Failures
-		all.Suites = append(all.Suites, suite)
+		report.Suites = append(report.Suites, junit.Suite{Name: name, Cases: junitCases(name, byFile[name])})
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return report.Write(w)
 }
 
-func junitSuiteOf(name string, findings []Finding) junitSuite {
-	suite := junitSuite{Name: name}
+func junitCases(name string, findings []Finding) []junit.Case {
+	if len(findings) == 0 {
+		return []junit.Case{{Name: name, Classname: "vet"}}
+	}
+	var cases []junit.Case
 	for _, f := range findings {
-		c := junitCase{Name: fmt.Sprintf("%s %s", location(f), f.Rule), Classname: f.Rule}
+		c := junit.Case{Name: fmt.Sprintf("%s %s", location(f), f.Rule), Classname: f.Rule}
 		if f.Severity == Error {
-			c.Failure = &junitFailure{Message: f.Message, Type: f.Rule, Text: junitText(f)}
-			suite.Failures++
+			c.Failure = &junit.Problem{Message: f.Message, Type: f.Rule, Text: junitText(f)}
 		} else {
 			c.Output = junitText(f)
 		}
-		suite.Cases = append(suite.Cases, c)
+		cases = append(cases, c)
 	}
-	if len(findings) == 0 {
-		suite.Cases = []junitCase{{Name: name, Classname: "vet"}}
-	}
-	suite.Tests = len(suite.Cases)
-	return suite
+	return cases
 }
 
 func junitText(f Finding) string {

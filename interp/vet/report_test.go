@@ -219,7 +219,11 @@ func TestJUnit(t *testing.T) {
 	if err := WriteJUnit(&out, []string{"clean.yaml"}, sample()); err != nil {
 		t.Fatal(err)
 	}
-	var suites junitSuites
+	var suites struct {
+		Tests    int        `xml:"tests,attr"`
+		Failures int        `xml:"failures,attr"`
+		Suites   []struct{} `xml:"testsuite"`
+	}
 	if err := xml.Unmarshal(out.Bytes(), &suites); err != nil {
 		t.Fatal(err)
 	}
