@@ -19,7 +19,7 @@ import (
 // that is whole.
 
 func newChronicle() *cobra.Command {
-	cmd := &cobra.Command{Use: "chronicle", Short: "Keep the output of a command that is run again and again", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "chronicle", Short: "Keep the output of a command that is run again and again", Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(newChroniclePush(), newChroniclePull())
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rescuecue/rescue/funcs/store"
+	"github.com/rescuecue/rescue/schema/suggest/call"
 )
 
 // exitFailure is the status of every failure, whatever the reason, as in Kanister.
@@ -40,9 +41,10 @@ func newCommand() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		Args:              cobra.NoArgs,
+		Args:              onlyCommands,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetFlagErrorFunc(call.WrongFlag)
 	root.PersistentFlags().StringP("verbosity", "v", "warn", "taken for Kanister's sake; kando prints errors only")
 	root.AddCommand(newOutput(), newLocation(), newChronicle())
 	for _, other := range []struct{ name, advice string }{
@@ -52,6 +54,14 @@ func newCommand() *cobra.Command {
 		root.AddCommand(notSupported(other.name, other.advice))
 	}
 	return root
+}
+
+// onlyCommands refuses the arguments of a command that is nothing without those below it.
+func onlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return call.NoCommand(cmd, args[0])
 }
 
 // notSupported is a command of Kanister's that is not here. Kanister's own programs

@@ -55,6 +55,23 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// TestMisspelt: commands and flags have the error that those of rescue have.
+func TestMisspelt(t *testing.T) {
+	for want, args := range map[string][]string{
+		`kando has no command "locaton"; did you mean location?`:        {"locaton", "push", "-"},
+		`kando location has no command "pusj"; did you mean push?`:      {"location", "pusj", "-"},
+		`kando chronicle has no command "pul"; did you mean pull?`:      {"chronicle", "pul"},
+		`unknown flag: --profil; did you mean --profile?`:               {"location", "push", "--profil", "{}", "-"},
+		`unknown flag: --kopia-snapsot; did you mean --kopia-snapshot?`: {"location", "pull", "--kopia-snapsot", "x", "-"},
+		`kando has no command "upload"`:                                 {"upload"},
+	} {
+		stdout, stderr, status := run(t, strings.NewReader(""), args...)
+		if status != exitFailure || stdout != "" || stderr != "kando: "+want+"\n" {
+			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
+		}
+	}
+}
+
 // checkFailure checks exit status and error output. With want empty there must be
 // no failure.
 func checkFailure(t *testing.T, name, stderr string, status int, want string) {
@@ -223,7 +240,7 @@ func TestMistakes(t *testing.T) {
 		{"chronicle without files", []string{"chronicle", "push", "ls"}, "--profile-path and --artifact-path are needed"},
 		{"chronicle too often", []string{"chronicle", "push", "-f", "0s", "-p", "x", "-s", "x", "ls"}, "0s is no time to wait"},
 		{"no chronicle", []string{"chronicle", "pull", "-p", p, "-s", "x", "-"}, "chronicle pre/x: no such object"},
-		{"unknown command", []string{"locaton"}, `unknown command "locaton"`},
+		{"unknown command", []string{"locaton"}, `no command "locaton"; did you mean location?`},
 		{"unknown flag", []string{"location", "push", "--pth", "x"}, "unknown flag: --pth"},
 	}
 	for _, tt := range tests {

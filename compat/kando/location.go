@@ -22,7 +22,7 @@ func newLocation() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "location",
 		Short: "Copy to and from the location of a profile, or a Kopia repository server",
-		Args:  cobra.NoArgs,
+		Args:  onlyCommands,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := cmd.PersistentFlags()
