@@ -176,7 +176,7 @@ func TestCSIDeleteHeld(t *testing.T) {
 	err = c.remove(t, ctx, snap)
 	t.Log(err)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "PersistentVolumeClaim restored") ||
-		!strings.Contains(err.Error(), "volumesnapshot-bound-protection") {
+		!strings.Contains(err.Error(), "held by its finalizers snapshot.storage.kubernetes.io/volumesnapshot-") {
 		t.Errorf("error %v", err)
 	}
 	c.dropClaim(t, "restored")

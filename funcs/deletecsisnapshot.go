@@ -42,7 +42,7 @@ func removesSnapshot(c access.Call) []access.Need {
 		access.On(in, access.Snapshots, "volumesnapshots", "delete a snapshot, and wait until it is gone", "get", "watch", "delete"),
 		access.Optionally(access.All(
 			access.On(in, "", "persistentvolumeclaims", "tell what holds a snapshot", "list"),
-			access.On(access.InCluster, access.Snapshots, "volumesnapshotcontents", "tell what holds a snapshot", "get"),
+			access.On(access.InCluster, access.Snapshots, "volumesnapshotcontents", "wait for what is deleted with a snapshot, and tell what holds it", "get", "watch"),
 		)),
 	)(c)
 }

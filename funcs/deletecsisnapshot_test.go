@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/rescuecue/rescue/funcs"
@@ -65,6 +66,41 @@ func TestDeleteCSISnapshotHeld(t *testing.T) {
 	wantError(t, err, "VolumeSnapshot shop/snap is still there", "example.com/keep", "PersistentVolumeClaim waiting", "the driver "+csiDriver)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestDeleteCSISnapshotBeforeItsContent: a VolumeSnapshot can go before its content.
+func TestDeleteCSISnapshotBeforeItsContent(t *testing.T) {
+	arrange := func() (*csiFake, *snapshotv1.VolumeSnapshotContent) {
+		snap := snapshotOf("snap", "data", nil, ready(""))
+		going := content("content-1", "snap", snap.UID, snapshotv1.VolumeSnapshotContentDelete)
+		going.DeletionTimestamp = new(metav1.Now())
+		return newCSIFake(t, snap, going), going
+	}
+	f, going := arrange()
+	waited := false
+	f.client.PrependWatchReactor("volumesnapshotcontents", func(clienttesting.Action) (bool, watch.Interface, error) {
+		waited = true
+		return true, play([]watch.Event{{Type: watch.Deleted, Object: going}}, func() {}), nil
+	})
+	if err := f.delete(t.Context()); err != nil || !waited {
+		t.Errorf("error %v, waited for the content: %t", err, waited)
+	}
+
+	f, going = arrange()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.client.PrependWatchReactor("volumesnapshotcontents", func(clienttesting.Action) (bool, watch.Interface, error) {
+		return true, play([]watch.Event{{Type: watch.Modified, Object: going}}, cancel), nil
+	})
+	err := f.delete(ctx)
+	wantError(t, err, "VolumeSnapshot shop/snap is gone, but VolumeSnapshotContent content-1 is still there", "the driver "+csiDriver)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+
+	f, _ = arrange()
+	if err := f.deny("get", "volumesnapshotcontents").delete(t.Context()); err != nil {
+		t.Errorf("contents may not be read: %v", err)
 	}
 }
 

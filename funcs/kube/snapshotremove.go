@@ -36,9 +36,30 @@ const (
 func (s *Snapshots) Remove(ctx context.Context, snap *snapshotv1.VolumeSnapshot) error {
 	err := removeObject(ctx, s.in(snap.Namespace), snap)
 	if err == nil {
-		return nil
+		return s.contentGone(ctx, snap)
 	}
 	return fmt.Errorf("VolumeSnapshot %s/%s is still there%s: %w", snap.Namespace, snap.Name, s.held(ctx, snap), err)
+}
+
+// contentGone waits for the content of a VolumeSnapshot that is gone, if it is being
+// deleted. As a rule a content goes before its VolumeSnapshot; but one that is deleted
+// in the moment in which it becomes ready has no finalizer yet that waits for it.
+func (s *Snapshots) contentGone(ctx context.Context, snap *snapshotv1.VolumeSnapshot) error {
+	content, err := s.Content(ctx, contentOf(snap))
+	switch {
+	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
+		return nil // one that may not be read is not waited for
+	case err != nil:
+		return err
+	case content.DeletionTimestamp == nil || content.Spec.VolumeSnapshotRef.UID != snap.UID:
+		return nil
+	}
+	err = awaitGone(ctx, s.contents(), content)
+	if err == nil || apierrors.IsForbidden(err) {
+		return nil
+	}
+	return fmt.Errorf("VolumeSnapshot %s/%s is gone, but VolumeSnapshotContent %s is still there%s: %w",
+		snap.Namespace, snap.Name, content.Name, driversTurn(content), err)
 }
 
 // held says what keeps a deleted VolumeSnapshot.
@@ -77,13 +98,14 @@ func (s *Snapshots) restoring(ctx context.Context, snap *snapshotv1.VolumeSnapsh
 
 // deleting tells whether the driver is the one to wait for.
 func (s *Snapshots) deleting(ctx context.Context, snap *snapshotv1.VolumeSnapshot) string {
-	if snap.Status == nil || snap.Status.BoundVolumeSnapshotContentName == nil {
-		return ""
-	}
-	content, err := s.Content(ctx, *snap.Status.BoundVolumeSnapshotContentName)
+	content, err := s.Content(ctx, contentOf(snap))
 	if err != nil || content.DeletionTimestamp == nil {
 		return ""
 	}
+	return driversTurn(content)
+}
+
+func driversTurn(content *snapshotv1.VolumeSnapshotContent) string {
 	return fmt.Sprintf("; the driver %s has not deleted the storage's snapshot: see the log of the csi-snapshotter beside it", content.Spec.Driver)
 }
 
@@ -113,8 +135,14 @@ func (s *Snapshots) Discard(ctx context.Context, snap *snapshotv1.VolumeSnapshot
 	return nil
 }
 
-// contentOf is the name of the content of a snapshot that is taken of a claim.
-func contentOf(snap *snapshotv1.VolumeSnapshot) string { return "snapcontent-" + string(snap.UID) }
+// contentOf is the name of the content that a snapshot is bound to; before it is bound,
+// of the one that is made for a snapshot taken of a claim.
+func contentOf(snap *snapshotv1.VolumeSnapshot) string {
+	if snap.Status != nil && snap.Status.BoundVolumeSnapshotContentName != nil {
+		return *snap.Status.BoundVolumeSnapshotContentName
+	}
+	return "snapcontent-" + string(snap.UID)
+}
 
 // settle waits until the driver has answered. A snapshot that is deleted before can
 // outlive its VolumeSnapshot: the controllers then miss that it is to go, and look again
