@@ -45,7 +45,24 @@ func TestSaveMemoryLeavesWhatIsSet(t *testing.T) {
 	}
 	t.Setenv("GOGC", "")
 	saveMemory()
-	if now := debug.SetGCPercent(100); now != thriftyGC {
+	if now := debug.SetGCPercent(100); now == 150 || now < thriftyGC {
 		t.Errorf("the percentage is %d", now)
+	}
+}
+
+// TestGCPercent: a heap is collected at heapFloor, or when it has grown by thriftyGC.
+func TestGCPercent(t *testing.T) {
+	for live, next := range map[uint64]uint64{
+		0:         64 << 20,
+		4 << 20:   64 << 20,
+		16 << 20:  64 << 20,
+		50 << 20:  70 << 20,
+		100 << 20: 140 << 20,
+		1 << 40:   7 << 40 / 5,
+	} {
+		got := max(live, 4<<20) * uint64(100+gcPercent(live)) / 100
+		if diff := int64(got) - int64(next); max(diff, -diff) > int64(next/50) {
+			t.Errorf("in use %d: collected at %d, expected %d", live, got, next)
+		}
 	}
 }

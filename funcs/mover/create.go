@@ -22,6 +22,11 @@ const (
 	creationPoll = 250 * time.Millisecond
 )
 
+// contentHash is the hash of new repositories. kopia's default, BLAKE2, takes an eighth to
+// a quarter of the processor time of a first backup; this one is three to five times as
+// fast where there is AVX2, and no slower elsewhere. kopia has known it since 2020.
+const contentHash = "BLAKE3-256-128"
+
 // create makes an empty repository. Several processes may do so at once, and S3
 // cannot be relied on to refuse the second writer. So all keys of the repository
 // are derived from its password and path: whoever writes last writes the same
@@ -80,6 +85,7 @@ func deriveOptions(loc Location) (*repo.NewRepositoryOptions, error) {
 		return nil, err
 	}
 	opt := &repo.NewRepositoryOptions{UniqueID: salt[:format.UniqueIDLengthBytes]}
+	opt.BlockFormat.Hash = contentHash
 	opt.BlockFormat.MasterKey = key[:size]
 	opt.BlockFormat.HMACSecret = key[size:]
 	return opt, nil

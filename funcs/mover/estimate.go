@@ -5,10 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/kopia/kopia/fs"
 	"github.com/kopia/kopia/snapshot"
 )
+
+// estimateAfter is when a backup is long enough for somebody to ask how long it takes.
+const estimateAfter = time.Second
 
 // estimate finds out how much there is to back up while that goes on, until the returned
 // function is called; found gets the bytes. kopia's own estimate reads everything that
@@ -25,6 +29,9 @@ func estimate(ctx context.Context, root fs.Entry, previous []*snapshot.Manifest,
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
+		if pause(ctx, estimateAfter) != nil {
+			return
+		}
 		if size := sizeBelow(ctx, dir.path); ctx.Err() == nil {
 			found(size)
 		}

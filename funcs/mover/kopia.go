@@ -125,7 +125,7 @@ func (r *kopiaRepository) connect(ctx context.Context, sizes cacheSizes) (repo.R
 	if err != nil {
 		return nil, nil, errors.Join(err, scratch.remove())
 	}
-	collectDerivation()
+	go collectDerivation()
 	return rep, scratch, nil
 }
 
