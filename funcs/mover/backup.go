@@ -36,7 +36,8 @@ func (r *kopiaRepository) Backup(ctx context.Context, req BackupRequest) (Backup
 		return BackupResult{}, failure(CodeBadRequest, err, "%q is not a path that can be backed up", req.Path)
 	}
 	p := newProgress(req.Progress)
-	src := &source{skipped: p.skip}
+	src := req.Ahead.source()
+	src.skipped = p.skip
 	root, err := src.open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return BackupResult{}, failure(CodeNotFound, nil, "there is nothing at %s to back up", path)

@@ -309,6 +309,36 @@ func TestSingleFile(t *testing.T) {
 	}
 }
 
+// TestLookAhead: a backup that was looked at ahead is like any other, and knows of what
+// has changed since.
+func TestLookAhead(t *testing.T) {
+	r, src := openNew(t, location(t)), oddTree(t)
+	write(t, filepath.Join(src, "gone"), []byte("soon"))
+	write(t, filepath.Join(src, "grown"), []byte("a"))
+	ahead := mover.LookAhead(src)
+	defer ahead.Close()
+	time.Sleep(50 * time.Millisecond) // for most of it to be seen; any part will do
+	must(t, os.Remove(filepath.Join(src, "gone")))
+	write(t, filepath.Join(src, "grown"), random(1, 1<<10))
+	res, err := r.Backup(context.Background(), mover.BackupRequest{Path: src, Ahead: ahead})
+	must(t, err)
+	target := t.TempDir()
+	restore(t, r, mover.RestoreRequest{Selector: mover.Selector{ID: res.SnapshotID}, Target: target})
+	grown, err := os.ReadFile(filepath.Join(target, src, "grown"))
+	must(t, err)
+	if string(grown) != string(random(1, 1<<10)) {
+		t.Errorf("a file that has grown has %d bytes", len(grown))
+	}
+	for _, root := range []string{src, filepath.Join(target, src)} {
+		must(t, os.Remove(filepath.Join(root, "grown"))) // its time may be that of the look
+		must(t, os.Chtimes(root, time.Time{}, time.Unix(0, 0)))
+	}
+	if diff := cmp.Diff(tree(t, src), tree(t, filepath.Join(target, src))); diff != "" {
+		t.Errorf("restored tree differs (-want +got):\n%s", diff)
+	}
+	t.Cleanup(func() { must(t, os.Chmod(filepath.Join(target, src, "dirs"), 0o755)) })
+}
+
 func TestSpecialFilesAreNamed(t *testing.T) {
 	src := t.TempDir()
 	write(t, filepath.Join(src, "file"), []byte("x"))

@@ -74,6 +74,8 @@ type BackupRequest struct {
 	// Origin names where the data lives, such as a volume. A file counts as
 	// unchanged only by a snapshot of the same path and origin.
 	Origin string
+	// Ahead has looked at Path already; nil is fine.
+	Ahead *Ahead
 	// Parallel is the number of files read at once; 0 means two more than processors.
 	Parallel int
 	// Progress is called now and then, never concurrently. It may be nil.

@@ -28,6 +28,18 @@ type source struct {
 	skipped func(path string)
 	// small stores small files; without it kopia does.
 	small *smallFiles
+	// ahead has what was seen of directories already, by path. It is used once.
+	ahead map[string][]seen
+	mu    sync.Mutex // of ahead
+}
+
+// seen takes what was seen of a directory already.
+func (s *source) seen(path string) (all []seen, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, ok = s.ahead[path]
+	delete(s.ahead, path)
+	return all, ok
 }
 
 // open returns the entry at path. A link at the path itself is followed.
@@ -146,6 +158,9 @@ func (d *sourceDir) Child(ctx context.Context, name string) (fs.Entry, error) {
 
 // Iterate implements fs.Directory.
 func (d *sourceDir) Iterate(context.Context) (fs.DirectoryIterator, error) {
+	if all, ok := d.source.seen(d.path); ok {
+		return &sourceIterator{dir: d, batch: all}, nil
+	}
 	f, err := os.Open(d.path)
 	if err != nil {
 		return nil, err
@@ -155,7 +170,7 @@ func (d *sourceDir) Iterate(context.Context) (fs.DirectoryIterator, error) {
 
 type sourceIterator struct {
 	dir   *sourceDir
-	file  *os.File
+	file  *os.File // nil: batch is all there is
 	batch []seen
 	// kept is what the directory's attributes file will hold.
 	kept []attributes
@@ -174,15 +189,11 @@ type seen struct {
 // Next implements fs.DirectoryIterator. The attributes file comes last.
 func (it *sourceIterator) Next(context.Context) (fs.Entry, error) {
 	for !it.ended {
+		if err := it.fill(); err != nil {
+			return nil, err
+		}
 		if len(it.batch) == 0 {
-			batch, err := it.file.ReadDir(readBatch)
-			if err := ignoreEOF(err); err != nil {
-				return nil, err
-			}
-			if len(batch) == 0 {
-				return it.end()
-			}
-			it.batch = it.dir.lookAll(batch)
+			return it.end()
 		}
 		next := it.batch[0]
 		it.batch = it.batch[1:]
@@ -195,6 +206,16 @@ func (it *sourceIterator) Next(context.Context) (fs.Entry, error) {
 		}
 	}
 	return nil, nil
+}
+
+// fill makes batch what comes next. It stays empty at the end.
+func (it *sourceIterator) fill() error {
+	if len(it.batch) > 0 || it.file == nil {
+		return nil
+	}
+	batch, err := it.file.ReadDir(readBatch)
+	it.batch = it.dir.lookAll(batch)
+	return ignoreEOF(err)
 }
 
 // end returns the attributes file, or nil.
@@ -254,6 +275,9 @@ func (d *sourceDir) look(next os.DirEntry) seen {
 
 // Close implements fs.DirectoryIterator.
 func (it *sourceIterator) Close() {
+	if it.file == nil {
+		return
+	}
 	// A directory that was only read loses nothing if closing fails.
 	_ = it.file.Close()
 }

@@ -79,7 +79,11 @@ func perform(ctx context.Context, req Request, out *lines) (Result, error) {
 		exists, err := mover.Exists(ctx, loc)
 		return Result{Exists: exists}, err
 	case OpBackup:
-		return with(ctx, mover.OpenOrCreate, loc, req, out, backup)
+		ahead := mover.LookAhead(req.Path)
+		defer ahead.Close()
+		return with(ctx, mover.OpenOrCreate, loc, req, out, func(ctx context.Context, r mover.Repository, req Request, out *lines) (Result, error) {
+			return backup(ctx, r, ahead, req, out)
+		})
 	case OpRestore:
 		return with(ctx, mover.Open, loc, req, out, restore)
 	case OpDelete:
@@ -123,9 +127,9 @@ func with(ctx context.Context, open opener, loc mover.Location, req Request, out
 	return res, err
 }
 
-func backup(ctx context.Context, r mover.Repository, req Request, out *lines) (Result, error) {
+func backup(ctx context.Context, r mover.Repository, ahead *mover.Ahead, req Request, out *lines) (Result, error) {
 	res, err := r.Backup(ctx, mover.BackupRequest{
-		Path: req.Path, Tag: req.Tag, Tags: req.Tags, Origin: req.Origin, Parallel: req.Parallel, Progress: out.progress,
+		Path: req.Path, Ahead: ahead, Tag: req.Tag, Tags: req.Tags, Origin: req.Origin, Parallel: req.Parallel, Progress: out.progress,
 	})
 	return Result{Backup: &res}, err
 }
