@@ -1,15 +1,13 @@
 package vet
 
 import (
-	"cmp"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
-
-	"github.com/rescuecue/rescue/schema"
 )
 
 // loadErrors reports what keeps a package from being evaluated. Where something is wrong
@@ -17,8 +15,8 @@ import (
 func (c *cueChecker) loadErrors(err errors.Error) {
 	broken := map[string]bool{}
 	for _, e := range errors.Errors(err) {
-		file := e.Position().Filename()
-		text := message(e)
+		inner := innermost(e)
+		file, text := inner.Position().Filename(), message(inner)
 		if follows := strings.HasSuffix(text, "found 'EOF'") || strings.HasPrefix(text, "expected 'EOF'"); !follows || !broken[file] {
 			c.add(c.loadError(e))
 		}
@@ -30,28 +28,58 @@ func (c *cueChecker) loadErrors(err errors.Error) {
 }
 
 func (c *cueChecker) loadError(e errors.Error) Finding {
-	text := message(e)
+	src, pos := c.sourceOf(e)
+	text := message(innermost(e))
 	f := Finding{Rule: ruleSyntax, Message: "not valid CUE: " + text}
-	if strings.Contains(text, "import failed") || strings.Contains(text, "cannot find") {
-		f.Rule, f.Message = ruleUnknownReference, text
-		f.Suggestion = fmt.Sprintf("the language is imported as %q", schema.Module+"/schema")
-	}
-	src := c.pkg.source(e.Position())
-	for _, pos := range errors.Positions(e) {
-		if src != nil {
-			break
-		}
-		src = c.pkg.source(pos)
-	}
 	if src == nil {
 		return whole(c.unit.Files[0].Name, f.Rule, f.Message, f.Suggestion)
+	}
+	if spec := src.importAt(pos.Offset()); spec != nil {
+		return c.noPackage(src, spec, text)
 	}
 	if strings.HasSuffix(text, "found 'EOF'") {
 		return src.atEnd(f)
 	}
-	line, column, advice := src.syntaxPlace(text, e.Position().Offset())
-	f.Suggestion = cmp.Or(f.Suggestion, advice)
+	line, column, advice := src.syntaxPlace(text, pos.Offset())
+	f.Suggestion = advice
 	return src.atLine(line, column, "", f)
+}
+
+// innermost is what an import failed for: what is wrong in the package that it leads to, or
+// why there is none.
+func innermost(e errors.Error) errors.Error {
+	for {
+		inner, ok := errors.Unwrap(e).(errors.Error)
+		if !ok {
+			return e
+		}
+		e = inner
+	}
+}
+
+// sourceOf finds the place of an error: in one of the unit's files, or of those that they
+// import from the same module.
+func (c *cueChecker) sourceOf(e errors.Error) (*source, token.Pos) {
+	positions := append([]token.Pos{innermost(e).Position()}, errors.Positions(e)...)
+	for _, pos := range positions {
+		if name := pos.Filename(); name != "" && c.isOwn(name) {
+			c.pkg.addFile(name, filepath.Dir(c.unit.Files[0].Name), c.dir())
+		}
+		if src := c.pkg.source(pos); src != nil {
+			return src, pos
+		}
+	}
+	return nil, token.NoPos
+}
+
+// isOwn tells whether a file belongs to the user's module, and was not copied into it.
+func (c *cueChecker) isOwn(path string) bool {
+	module, err := c.unit.schema().Module(c.dir())
+	if err != nil || module.Root == "" {
+		return false
+	}
+	rel, err := filepath.Rel(module.Root, path)
+	return err == nil && filepath.IsLocal(rel) && !strings.HasPrefix(filepath.ToSlash(rel), "cue.mod/")
 }
 
 // atEnd places a finding at the end of what is written, and says which bracket is open.
