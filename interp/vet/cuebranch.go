@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/ast/astutil"
 	"cuelang.org/go/cue/token"
@@ -54,7 +55,7 @@ func (c *cueChecker) openBranches(s *ast.StructLit, known []string) {
 			continue
 		}
 		s.Elts = slices.Clone(written)
-		s.Elts[i] = &ast.EmbedDecl{Expr: unbound(branch, body, map[string]bool{})}
+		s.Elts[i] = &ast.EmbedDecl{Expr: c.unbound(branch, body, variables{})}
 		c.evaluate()
 	}
 	s.Elts = written
@@ -92,67 +93,77 @@ func hasField(decls []ast.Decl, name string) bool {
 	})
 }
 
+// variables are those of branches, with the kinds of what they stand for as far as that is
+// known.
+type variables map[string]cue.Kind
+
+// has tells whether there is a variable of that name.
+func (vs variables) has(name string) bool {
+	_, ok := vs[name]
+	return ok
+}
+
 // unbound is the body with its variables, and those of the branches around it, replaced:
-// by text where they make the name of a field, and by what says nothing elsewhere. It stays
-// the same struct: names that are defined in it refer to it.
-func unbound(branch *ast.Comprehension, body *ast.StructLit, around map[string]bool) *ast.StructLit {
-	variables := maps.Clone(around)
-	addVariables(variables, branch)
+// by text where they make the name of a field, and by what says no more than their kind
+// elsewhere. It stays the same struct: names that are defined in it refer to it.
+func (c *cueChecker) unbound(branch *ast.Comprehension, body *ast.StructLit, around variables) *ast.StructLit {
+	vs := maps.Clone(around)
+	c.addVariables(vs, branch)
 	var decls []ast.Decl
-	openItems(body, variables)
+	c.openItems(body, vs)
 	for _, d := range body.Elts {
-		if let, ok := d.(*ast.LetClause); ok && isVariable(let.Expr, variables) {
-			variables[let.Ident.Name] = true
+		if let, ok := d.(*ast.LetClause); ok && isVariable(let.Expr, vs) {
+			vs[let.Ident.Name] = c.kindWith(let.Expr, vs)
 			continue
 		}
-		decls = append(decls, unboundDecl(d, variables))
+		decls = append(decls, c.unboundDecl(d, vs))
 	}
-	body.Elts = append(decls, reads(branch, variables)...)
+	body.Elts = append(decls, reads(branch, vs)...)
 	return body
 }
 
 // addVariables adds those of a branch's own clauses.
-func addVariables(variables map[string]bool, branch *ast.Comprehension) {
+func (c *cueChecker) addVariables(vs variables, branch *ast.Comprehension) {
 	for _, clause := range branch.Clauses {
 		switch clause := clause.(type) {
 		case *ast.ForClause:
 			for _, id := range []*ast.Ident{clause.Key, clause.Value} {
 				if id != nil {
-					variables[id.Name] = true
+					vs[id.Name] = c.variableKind(clause, id.Name)
 				}
 			}
 		case *ast.LetClause:
-			variables[clause.Ident.Name] = true
+			vs[clause.Ident.Name] = c.kindWith(clause.Expr, vs)
 		}
 	}
 }
 
 // isVariable tells what is nothing but one of the variables, or a part of it.
-func isVariable(e ast.Expr, variables map[string]bool) bool {
+func isVariable(e ast.Expr, vs variables) bool {
 	names := chain(e)
-	return names != nil && variables[names[0]]
+	return names != nil && vs.has(names[0])
 }
 
 // unboundDecl is a declaration without the variables.
-func unboundDecl(d ast.Decl, variables map[string]bool) ast.Decl {
+func (c *cueChecker) unboundDecl(d ast.Decl, vs variables) ast.Decl {
 	switch d := d.(type) {
 	case *ast.Field:
 		switch d.Label.(type) {
 		case *ast.Interpolation, *ast.ParenExpr:
-			d.Label = substitute(d.Label, variables, exampleText).(ast.Label)
+			d.Label = c.substitute(d.Label, vs, exampleText).(ast.Label)
 		}
-		d.Value = substitute(d.Value, variables, anything).(ast.Expr)
+		d.Value = c.substitute(d.Value, vs, nil).(ast.Expr)
 	case *ast.LetClause:
-		by := anything
+		var by func(token.Pos) ast.Expr
 		if _, text := d.Expr.(*ast.Interpolation); text {
 			by = exampleText // It may make the name of a field.
 		}
-		d.Expr = substitute(d.Expr, variables, by).(ast.Expr)
+		d.Expr = c.substitute(d.Expr, vs, by).(ast.Expr)
 	case *ast.EmbedDecl:
-		d.Expr = substitute(d.Expr, variables, anything).(ast.Expr)
+		d.Expr = c.substitute(d.Expr, vs, nil).(ast.Expr)
 	case *ast.Comprehension:
 		if body, ok := d.Value.(*ast.StructLit); ok {
-			return &ast.EmbedDecl{Expr: unbound(d, body, variables)}
+			return &ast.EmbedDecl{Expr: c.unbound(d, body, vs)}
 		}
 	}
 	return d
@@ -160,11 +171,11 @@ func unboundDecl(d ast.Decl, variables map[string]bool) ast.Decl {
 
 // reads is a hidden field, if one is needed, that names the `let`s that the clauses of a
 // branch read, and is never evaluated: CUE takes a `let` that nothing reads for a mistake.
-func reads(branch *ast.Comprehension, variables map[string]bool) []ast.Decl {
+func reads(branch *ast.Comprehension, vs variables) []ast.Decl {
 	names := &ast.ListLit{}
 	for _, clause := range branch.Clauses {
 		ast.Walk(clause, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok && isLet(id) && !variables[id.Name] {
+			if id, ok := n.(*ast.Ident); ok && isLet(id) && !vs.has(id.Name) {
 				names.Elts = append(names.Elts, &ast.Ident{NamePos: id.NamePos, Name: id.Name, Scope: id.Scope, Node: id.Node})
 			}
 			return true
@@ -188,63 +199,72 @@ func isLet(id *ast.Ident) bool {
 	return false
 }
 
-// substitute replaces what starts at one of the variables.
-func substitute(n ast.Node, variables map[string]bool, by func(token.Pos) ast.Expr) ast.Node {
-	return astutil.Apply(n, func(c astutil.Cursor) bool {
-		e, ok := c.Node().(ast.Expr)
+// substitute replaces what starts at one of the variables: by an expression that is made for
+// its place, or else by what is known of it.
+func (c *cueChecker) substitute(n ast.Node, vs variables, by func(token.Pos) ast.Expr) ast.Node {
+	return astutil.Apply(n, func(at astutil.Cursor) bool {
+		e, ok := at.Node().(ast.Expr)
 		if !ok {
 			return true
 		}
-		switch c.Node().(type) {
+		switch e.(type) {
 		case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		default:
 			return true
 		}
-		names := chain(e)
-		switch {
-		case names != nil && variables[names[0]] && !isLabel(c):
-			c.Replace(standIn(c, by)(e.Pos()))
-			return false
-		case indexedBy(e, variables):
-			c.Replace(besides(standIn(c, by)(e.Pos()), e.(*ast.IndexExpr).X))
-			return false
+		indexed := indexedBy(e, vs)
+		if !indexed && (!isVariable(e, vs) || isLabel(at)) {
+			return true
 		}
-		return true
+		other := c.standIn(at, e, vs, by)
+		if item, ok := e.(*ast.IndexExpr); ok && indexed {
+			other = besides(other, item, c.substitute(item.X, vs, nil).(ast.Expr))
+		}
+		at.Replace(other)
+		return false
 	}, nil)
 }
 
-// standIn is what makes the expression at the cursor: an operand is one that is not known
+// standIn is what makes the expression at the cursor. An operand is one that is not known
 // yet, since CUE calculates with _ and finds that it cannot.
-func standIn(c astutil.Cursor, by func(token.Pos) ast.Expr) func(token.Pos) ast.Expr {
-	if c.Parent() == nil {
-		return by
+func (c *cueChecker) standIn(at astutil.Cursor, e ast.Expr, vs variables, by func(token.Pos) ast.Expr) ast.Expr {
+	var parent ast.Node
+	if at.Parent() != nil {
+		parent = at.Parent().Node()
 	}
-	switch parent := c.Parent().Node().(type) {
+	switch parent := parent.(type) {
 	case *ast.BinaryExpr:
-		if parent.Op == token.AND || parent.Op == token.OR {
-			return by
+		if parent.Op != token.AND && parent.Op != token.OR {
+			return unknown(e.Pos())
 		}
-		return unknown
 	case *ast.UnaryExpr, *ast.IfClause, *ast.CallExpr:
-		return unknown
+		return unknown(e.Pos())
 	}
-	return by
+	switch {
+	case by != nil:
+		return by(e.Pos())
+	case isPart(parent):
+		return anything(e.Pos())
+	}
+	return ofKind(e, c.kindWith(e, vs))
 }
 
-// unknown is an expression that CUE takes for one that is still to come.
+// unknown is an expression that CUE takes for one that is still to come, in conditions as
+// well: a field whose name is not known.
 func unknown(pos token.Pos) ast.Expr {
-	const name = "known"
-	optional := &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: anything(pos)}
-	return &ast.SelectorExpr{X: &ast.StructLit{Lbrace: pos, Elts: []ast.Decl{optional}}, Sel: ast.NewIdent(name)}
+	name := ast.NewPredeclared("string")
+	name.NamePos = pos
+	return &ast.IndexExpr{X: &ast.StructLit{Lbrace: pos}, Index: name}
 }
 
-// besides is an expression that reads another one to no effect, in case that is a `let`.
-func besides(e, other ast.Expr) ast.Expr {
-	return &ast.IndexExpr{X: ast.NewList(e, other), Index: ast.NewLit(token.INT, "0")}
+// besides stands in the place of an item, and reads what it is an item of to no effect, in
+// case that is a `let`.
+func besides(e ast.Expr, item *ast.IndexExpr, of ast.Expr) ast.Expr {
+	return inPlaceOf(item, &ast.IndexExpr{X: ast.NewList(e, of), Index: ast.NewLit(token.INT, "0")})
 }
 
 // indexedBy tells whether one of the variables chooses what the expression is.
-func indexedBy(e ast.Expr, variables map[string]bool) bool {
+func indexedBy(e ast.Expr, vs variables) bool {
 	index, ok := e.(*ast.IndexExpr)
 	if !ok {
 		return false
@@ -252,19 +272,24 @@ func indexedBy(e ast.Expr, variables map[string]bool) bool {
 	found := false
 	ast.Walk(index.Index, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
-		found = found || ok && variables[id.Name]
+		found = found || ok && vs.has(id.Name)
 		return !found
 	}, nil)
 	return found
 }
 
 // isLabel tells names of fields from references.
-func isLabel(c astutil.Cursor) bool {
-	if c.Parent() == nil {
+func isLabel(at astutil.Cursor) bool {
+	if at.Parent() == nil {
 		return false
 	}
-	f, ok := c.Parent().Node().(*ast.Field)
-	return ok && ast.Node(f.Label) == c.Node()
+	switch parent := at.Parent().Node().(type) {
+	case *ast.Field:
+		return ast.Node(parent.Label) == at.Node()
+	case *ast.SelectorExpr:
+		return ast.Node(parent.Sel) == at.Node()
+	}
+	return false
 }
 
 func exampleText(pos token.Pos) ast.Expr {

@@ -39,7 +39,7 @@ func (c *cueChecker) opensLists(field *ast.Field) bool {
 	for i, e := range list.Elts {
 		branch, ok := e.(*ast.Comprehension)
 		if ok && c.ofTheRun(branch) {
-			list.Elts[i], opened = item(branch, map[string]bool{}), true
+			list.Elts[i], opened = c.item(branch, variables{}), true
 		}
 	}
 	return opened
@@ -57,7 +57,7 @@ func (c *cueChecker) ofTheRun(branch *ast.Comprehension) bool {
 }
 
 // openItems opens the lists in the fields of a struct, whose variables are replaced.
-func openItems(body *ast.StructLit, variables map[string]bool) {
+func (c *cueChecker) openItems(body *ast.StructLit, vs variables) {
 	ast.Walk(body, func(n ast.Node) bool {
 		list, ok := n.(*ast.ListLit)
 		if !ok {
@@ -65,7 +65,7 @@ func openItems(body *ast.StructLit, variables map[string]bool) {
 		}
 		for i, e := range list.Elts {
 			if branch, ok := e.(*ast.Comprehension); ok {
-				list.Elts[i] = item(branch, variables)
+				list.Elts[i] = c.item(branch, vs)
 			}
 		}
 		return true
@@ -73,12 +73,12 @@ func openItems(body *ast.StructLit, variables map[string]bool) {
 }
 
 // item is what a comprehension puts into a list, without its variables and those around it.
-func item(branch *ast.Comprehension, around map[string]bool) ast.Expr {
+func (c *cueChecker) item(branch *ast.Comprehension, around variables) ast.Expr {
 	body, ok := branch.Value.(*ast.StructLit)
 	if !ok {
 		return branch
 	}
-	body = unbound(branch, body, around)
+	body = c.unbound(branch, body, around)
 	if len(body.Elts) == 1 {
 		if embedded, ok := body.Elts[0].(*ast.EmbedDecl); ok {
 			return embedded.Expr // In brackets, _ would be a struct.

@@ -2,6 +2,7 @@ package vet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -112,6 +113,9 @@ func (c *cueChecker) operandKind(e ast.Expr, path []string) cue.Kind {
 	case *ast.BasicLit:
 		return kindOfLiteral(e)
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		if loop := loopOf(e); loop != nil {
+			return c.variableKind(loop, e.(*ast.Ident).Name)
+		}
 		if target := c.target(path, e); target != nil {
 			return c.kindAt(target)
 		}
@@ -148,4 +152,36 @@ func kindOfLiteral(lit *ast.BasicLit) cue.Kind {
 		return cue.NullKind
 	}
 	return cue.TopKind
+}
+
+// loopOf is the loop that an expression is a variable of, or nil.
+func loopOf(e ast.Expr) *ast.ForClause {
+	id, ok := e.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	loop, _ := id.Scope.(*ast.ForClause)
+	return loop
+}
+
+// badClause handles the clause of a comprehension in which CUE cannot calculate.
+func (c *cueChecker) badClause(m mistake) bool {
+	if !strings.HasPrefix(m.text, "invalid operands ") {
+		return false
+	}
+	nodes := c.nodesAt(m.pos)
+	var innermost *ast.BinaryExpr
+	for _, n := range slices.Backward(nodes) {
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			if innermost == nil && n.Pos() == m.pos {
+				innermost = n
+			}
+		case ast.Clause:
+			return innermost != nil && c.mismatched(innermost, m.path) && c.blankReference(nodes, innermost)
+		case *ast.StructLit:
+			return false
+		}
+	}
+	return false
 }

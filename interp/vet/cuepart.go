@@ -7,6 +7,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/token"
 )
 
 // noPart is what CUE says of a selection from what has no parts.
@@ -72,8 +73,20 @@ func (c *cueChecker) numberedField(m mistake) bool {
 			}
 		}
 		c.addAt(f.Label, m.path, finding)
-		f.Label = exampleText(f.Label.Pos()).(ast.Label)
+		f.Label = asText(f.Label)
 		return true
 	}
 	return c.wrongValue(m)
+}
+
+// asText is the name that was meant, of which each item of a loop has its own.
+func asText(label ast.Label) ast.Label {
+	number, ok := label.(*ast.ParenExpr)
+	if !ok {
+		return exampleText(label.Pos()).(ast.Label)
+	}
+	return &ast.Interpolation{Elts: []ast.Expr{
+		&ast.BasicLit{ValuePos: label.Pos(), Kind: token.STRING, Value: `"\(`}, number.X,
+		&ast.BasicLit{ValuePos: number.Rparen, Kind: token.STRING, Value: `)"`},
+	}}
 }

@@ -2,7 +2,6 @@ package vet
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -193,7 +192,7 @@ func (c *cueChecker) resolve(path, names []string) []string {
 // begins with an alias or a let.
 func (c *cueChecker) target(path []string, e ast.Expr) []string {
 	names, id := chain(e), firstIdent(e)
-	if len(names) == 0 || id == nil {
+	if len(names) == 0 || id == nil || loopOf(id) != nil {
 		return nil
 	}
 	switch n := id.Node.(type) {
@@ -206,7 +205,7 @@ func (c *cueChecker) target(path []string, e ast.Expr) []string {
 		return sub(c.pathOf(c.nodesAt(n.Label.Pos())), names[1:]...)
 	case *ast.Alias:
 		return sub(c.pathOf(c.nodesAt(n.Pos())), names[1:]...)
-	case *ast.ForClause, *ast.ImportSpec:
+	case *ast.ImportSpec:
 		return nil
 	}
 	return c.resolve(path, names)
@@ -355,9 +354,25 @@ func namesInReach(nodes []ast.Node) []string {
 		case *ast.StructLit:
 			names = append(names, namesOf(n)...)
 		case *ast.Comprehension:
-			variables := map[string]bool{}
-			addVariables(variables, n)
-			names = append(names, slices.Sorted(maps.Keys(variables))...)
+			names = append(names, variableNames(n)...)
+		}
+	}
+	return names
+}
+
+// variableNames lists those that the clauses of a comprehension declare.
+func variableNames(branch *ast.Comprehension) []string {
+	var names []string
+	for _, clause := range branch.Clauses {
+		switch clause := clause.(type) {
+		case *ast.ForClause:
+			for _, id := range []*ast.Ident{clause.Key, clause.Value} {
+				if id != nil {
+					names = append(names, id.Name)
+				}
+			}
+		case *ast.LetClause:
+			names = append(names, clause.Ident.Name)
 		}
 	}
 	return names

@@ -15,7 +15,7 @@ import (
 
 // wrongValue handles a value that does not fit, at the expression that gives it.
 func (c *cueChecker) wrongValue(m mistake) bool {
-	if c.listMistake(m) {
+	if c.listMistake(m) || c.badClause(m) {
 		return true
 	}
 	places := c.conflicting(m)
@@ -67,6 +67,9 @@ func (c *cueChecker) valueExpr(m mistake, named []ast.Expr) ast.Expr {
 	if e := c.partExpr(m); e != nil {
 		return e
 	}
+	if e := c.lastLiteral(m); e != nil {
+		return e
+	}
 	if expr, ok := c.firstNode(m.positions).(ast.Expr); ok && !isTop(expr) {
 		return expr
 	}
@@ -91,6 +94,19 @@ func (c *cueChecker) partExpr(m mistake) ast.Expr {
 		}
 		if len(places) > 0 {
 			return nil
+		}
+	}
+	return nil
+}
+
+// lastLiteral is the last literal that CUE names, or nil: what a loop goes through stands
+// outside of the phase that it makes.
+func (c *cueChecker) lastLiteral(m mistake) ast.Expr {
+	for _, pos := range slices.Backward(m.positions) {
+		if nodes := c.nodesAt(pos); len(nodes) > 0 {
+			if lit, ok := nodes[len(nodes)-1].(*ast.BasicLit); ok {
+				return lit
+			}
 		}
 	}
 	return nil
