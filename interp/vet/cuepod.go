@@ -90,6 +90,10 @@ func (a *cueAction) podList(path []string, field podField) {
 
 // podValue checks a single value.
 func (a *cueAction) podValue(path []string, typ string) {
+	if values := podChoices(typ); values != nil {
+		a.podChoice(path, values)
+		return
+	}
 	switch typ {
 	case "any":
 	case "string":
@@ -123,10 +127,9 @@ func (a *cueAction) podKind(path []string, expected string, kinds cue.Kind) bool
 			found = literalText(places[0].value)
 		}
 	}
-	_, field, _ := strings.Cut(pathText(path), "podOverride.")
 	a.podFinding(path, false, Finding{
 		Rule:     rulePodOverride,
-		Message:  fmt.Sprintf("podOverride.%s: expected %s, found %s", field, expected, found),
+		Message:  fmt.Sprintf("%s: expected %s, found %s", podFieldPath(pathText(path)), expected, found),
 		Expected: expected,
 		Found:    found,
 	})

@@ -133,6 +133,10 @@ func fieldNamesIn(fields []*compat.Field) []string {
 // podValue checks a single value. Templates give text, and the override is decoded
 // strictly: no text is taken for a number.
 func (c *legacyChecker) podValue(v *compat.Value, typ, path string) {
+	if values := podChoices(typ); values != nil {
+		c.podChoice(v, values, path)
+		return
+	}
 	switch typ {
 	case "any":
 	case "string":
@@ -176,14 +180,10 @@ func (c *legacyChecker) quantity(v *compat.Value, path string) {
 }
 
 func (c *legacyChecker) podMismatch(v *compat.Value, expected, path string) {
-	field := path
-	if i := strings.Index(path, "podOverride."); i >= 0 {
-		field = path[i:]
-	}
 	found := foundText(v)
 	f := Finding{
 		Rule:     rulePodOverride,
-		Message:  fmt.Sprintf("%s: expected %s, found %s", field, expected, found),
+		Message:  fmt.Sprintf("%s: expected %s, found %s", podFieldPath(path), expected, found),
 		Expected: expected,
 		Found:    found,
 	}

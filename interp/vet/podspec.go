@@ -16,8 +16,8 @@ var podTypes string
 // A podField is a field of one of those types.
 type podField struct {
 	name string
-	// typ is string, int, bool, quantity, scalar (an int or a string), any, or the
-	// name of a type.
+	// typ is string, int, bool, quantity, scalar (an int or a string), any, the values
+	// that there are with | between them, or the name of a type.
 	typ string
 	// list and dict tell that the field has several of typ.
 	list, dict bool

@@ -2,7 +2,13 @@ package vet
 
 import (
 	"fmt"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,7 +20,10 @@ import (
 
 // TestPodTypes compares the table of a pod's fields with the Kubernetes API.
 func TestPodTypes(t *testing.T) {
-	table := podTable{done: map[string]bool{}}
+	table := podTable{done: map[string]bool{}, choices: map[string][]string{}}
+	for _, path := range []string{"k8s.io/api/core/v1", "k8s.io/apimachinery/pkg/apis/meta/v1"} {
+		table.addChoices(t, path)
+	}
 	table.add(reflect.TypeFor[corev1.PodSpec]())
 	golden(t, "podspec.txt", []byte(table.text.String()))
 }
@@ -23,6 +32,41 @@ func TestPodTypes(t *testing.T) {
 type podTable struct {
 	text strings.Builder
 	done map[string]bool
+	// choices are the values of the texts that have only some.
+	choices map[string][]string
+}
+
+// addChoices reads the values of a package's enumerations, which only its source tells.
+func (p *podTable) addChoices(t *testing.T, path string) {
+	t.Helper()
+	pkg, err := build.Default.Import(path, ".", build.FindOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(pkg.Dir, "types.go"), nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enums := map[string]bool{}
+	for _, d := range file.Decls {
+		if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.TYPE && strings.Contains(d.Doc.Text()+"\n", "+enum\n") {
+			enums[d.Specs[0].(*ast.TypeSpec).Name.Name] = true
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		typ, ok := spec.Type.(*ast.Ident)
+		if !ok || !enums[typ.Name] || len(spec.Values) != 1 {
+			return true
+		}
+		if text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value); err == nil && text != "" {
+			p.choices[path+"."+typ.Name] = append(p.choices[path+"."+typ.Name], text)
+		}
+		return true
+	})
 }
 
 func (p *podTable) add(typ reflect.Type) {
@@ -37,7 +81,7 @@ func (p *podTable) add(typ reflect.Type) {
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		text, element := podType(f.Type)
+		text, element := p.podType(f.Type)
 		fmt.Fprintf(&p.text, " %s=%s", name, text)
 		if strings.Contains(f.Tag.Get("patchStrategy"), "merge") && f.Type.Kind() == reflect.Slice {
 			fmt.Fprintf(&p.text, "/%s", f.Tag.Get("patchMergeKey"))
@@ -53,7 +97,7 @@ func (p *podTable) add(typ reflect.Type) {
 }
 
 // podType names a type as the table does; element is the struct in it.
-func podType(typ reflect.Type) (text string, element reflect.Type) {
+func (p *podTable) podType(typ reflect.Type) (text string, element reflect.Type) {
 	switch typ {
 	case reflect.TypeFor[resource.Quantity]():
 		return "quantity", nil
@@ -66,16 +110,19 @@ func podType(typ reflect.Type) (text string, element reflect.Type) {
 	}
 	switch typ.Kind() {
 	case reflect.Pointer:
-		return podType(typ.Elem())
+		return p.podType(typ.Elem())
 	case reflect.Slice:
-		text, element = podType(typ.Elem())
+		text, element = p.podType(typ.Elem())
 		return "[]" + text, element
 	case reflect.Map:
-		text, element = podType(typ.Elem())
+		text, element = p.podType(typ.Elem())
 		return "{}" + text, element
 	case reflect.Struct:
 		return typ.Name(), typ
 	case reflect.String:
+		if values := p.choices[typ.PkgPath()+"."+typ.Name()]; len(values) > 1 {
+			return strings.Join(values, "|"), nil
+		}
 		return "string", nil
 	case reflect.Bool:
 		return "bool", nil
