@@ -154,6 +154,10 @@ func TestAction(t *testing.T) {
 			t.Errorf("%s lacks %s: %v", file, want, err)
 		}
 	}
+	j.values["inputs.paths"] = "a\nmissing.yaml"
+	if out, code := j.run(vet); code != ExitCannot {
+		t.Errorf("a missing file: exit code %d, want %d\n%s", code, ExitCannot, out)
+	}
 	j.values["inputs.paths"], j.values["inputs.sarif-file"] = "a b", ""
 	if out, code := j.run(vet); code != 0 || strings.Contains(out, "::error") {
 		t.Errorf("a sound blueprint: exit code %d\n%s", code, out)
