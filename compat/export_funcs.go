@@ -47,6 +47,8 @@ func (t *templateMaker) call(e CallExpr) (tmplValue, error) {
 		return t.replace(e)
 	case "time.FormatString":
 		return t.formatTime(e)
+	case "list.Range":
+		return t.countUp(e)
 	case "strconv.FormatInt", "strconv.FormatUint":
 		return t.formatInt(e)
 	}
@@ -105,4 +107,15 @@ func (t *templateMaker) formatInt(e CallExpr) (tmplValue, error) {
 	}
 	o, err := t.operand(e.Args[0])
 	return tmplValue{text: "toString " + o.arg(), typ: textType, call: true}, err
+}
+
+// countUp knows the numbers of a list's items. From other bounds CUE may refuse to count
+// where a template counts nothing, or down.
+func (t *templateMaker) countUp(e CallExpr) (tmplValue, error) {
+	if len(e.Args) == 3 && e.Args[0] == NumberExpr("0") && e.Args[2] == NumberExpr("1") {
+		if length, ok := e.Args[1].(CallExpr); ok && length.Func == "len" {
+			return t.fillPattern(exportFunc{pattern: "until %1", typ: listOf(intType), raw: true}, e.Args[1:2])
+		}
+	}
+	return tmplValue{}, fmt.Errorf("list.Range of something else than from 0 to the length of a list: list.Range(0, len(…), 1)")
 }

@@ -49,6 +49,8 @@ var templateFuncs = map[string]func(t *translator, args []term) (term, error){
 	"add1":       next,
 	"sub":        difference,
 	"mul":        arithmetic("*"),
+	"until":      until,
+	"hasKey":     hasKey,
 }
 
 // fill puts texts into a pattern: % is the only one, %1, %2, %3 are the first and

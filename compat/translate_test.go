@@ -81,6 +81,11 @@ func TestTranslate(t *testing.T) {
 		{`{{ list .PVC.Name "b" | join "-" }}`, `strings.Join([input.pvc.name, "b"], "-")`},
 		{`{{ mul (add1 (len .Deployment.Pods)) 2 }}`, `"\((len(input.deployment.pods) + 1) * 2)"`},
 		{`{{ if gt (len .Deployment.Pods) 1 }}x{{ end }}`, `[if len(input.deployment.pods) > 1 {"x"}, ""][0]`},
+		{`{{ range $i := until (len .Deployment.Pods) }}{{ $i }}{{ index $.Deployment.Pods $i }} {{ end }}`,
+			`strings.Join([for i in list.Range(0, len(input.deployment.pods), 1) {"\(i)\(input.deployment.pods[i]) "}], "")`},
+		{`{{ if hasKey .Object "spec" }}x{{ end }}`, `[if input.object.spec != _|_ {"x"}, ""][0]`},
+		{`{{ if not (hasKey .Object.metadata "labels") }}x{{ end }}`, `[if input.object.metadata.labels == _|_ {"x"}, ""][0]`},
+		{`{{ range until 3 }}{{ . }}{{ end }}`, `strings.Join([for item in list.Range(0, 3, 1) {"\(item)"}], "")`},
 		{`{{ join "," .Deployment.Pods }}`, `strings.Join(input.deployment.pods, ",")`},
 		{`{{ $n := .PVC.Name }}{{ $n }}`, `input.pvc.name`},
 		{`say "hi" \ {{ .PVC.Name }}`, `#"say "hi" \ \#(input.pvc.name)"#`},
@@ -145,6 +150,10 @@ func TestTranslateKeeps(t *testing.T) {
 		{`{{ gt .Object.spec.n 1 }}`, "types are not known"},
 		{`{{ .PVC.Name `, "does not parse"},
 		{`{{ 1.5 }}`, "no counterpart"},
+		{`{{ if hasKey .Object.spec "x" }}y{{ end }}`, "may be missing"},
+		{`{{ if hasKey .Options "x" }}y{{ end }}`, "something else than the object"},
+		{`{{ range until -3 }}{{ . }}{{ end }}`, "below 0"},
+		{`{{ range until .Phases.scale.Output.originalReplicaCount }}x{{ end }}`, "below 0"},
 	}
 	for _, test := range tests {
 		got, err := translateIn(t, test.template)

@@ -165,6 +165,7 @@ func TestExportExpressions(t *testing.T) {
 		{`strings.Join([for i, p in input.statefulSet.pods {"\(i):\(p)@\(NS) "}], "")`, `{{ range $i, $p := .StatefulSet.Pods }}{{ $i }}:{{ $p }}@{{ $.StatefulSet.Namespace }} {{ end }}`},
 		{`strings.Join([for p in input.statefulSet.pods if p != "pg-0" {p}], "")`, `{{ range $p := .StatefulSet.Pods }}{{ if ne $p "pg-0" }}{{ $p }}{{ end }}{{ end }}`},
 		{`strings.Join([for c in input.statefulSet.containers {strings.Join([for x in c {x}], "")}], "")`, `{{ range $c := .StatefulSet.Containers }}{{ range $x := $c }}{{ $x }}{{ end }}{{ end }}`},
+		{`strings.Join([for i in list.Range(0, len(input.statefulSet.pods), 1) {"\(i)\(input.statefulSet.pods[i]) "}], "")`, `{{ range $i := until (len .StatefulSet.Pods) }}{{ $i }}{{ index $.StatefulSet.Pods $i }} {{ end }}`},
 		{`strings.Join([for k, v in input.podLabels {"\(k)=\(v) "}], "")`, `{{ range $k, $v := .PodLabels }}{{ $k }}={{ $v }} {{ end }}`},
 	}
 	for _, test := range tests {
@@ -233,6 +234,7 @@ func TestExportRefusesExpressions(t *testing.T) {
 		{`strings.SplitN(NS, "a", 2)[0]`, "no list"},
 		{`strings.SplitN(NS, "a", 2)`, "strings.SplitN"},
 		{`strings.Join([for k, v in input.options {k}], "")`, "some have defaults"},
+		{`strings.Join([for i in list.Range(1, len(input.statefulSet.pods), 1) {"\(i)"}], "")`, "from 0 to the length of a list"},
 		{`strings.ToUpper(_kept)`, "@gotmpl"},
 		{`"\(input.statefulSet.pods[0][0])"`, "no list or map"},
 		{`strings.ToUpper([if input.options.mode == "x" {NS}, "d"][0])`, "in the midst of an expression"},
