@@ -149,6 +149,7 @@ func TestExportExpressions(t *testing.T) {
 		{`[if input.options.mode != _|_ {input.options.mode}, "none"][0]`, `{{ if index .Options "mode" }}{{ .Options.mode }}{{ else }}none{{ end }}`},
 		{`[if input.options.nope != _|_ {input.options.nope}, "none"][0]`, `{{ if index .Options "nope" }}{{ .Options.nope }}{{ else }}none{{ end }}`},
 		{`[if input.object.spec.x != _|_ {"x"}, "none"][0]`, `{{ if and (hasKey .Object "spec") (hasKey .Object.spec "x") }}x{{ else }}none{{ end }}`},
+		{`[if !(input.object.spec.x != _|_) {"x"}, "none"][0]`, `{{ if not (and (hasKey .Object "spec") (hasKey .Object.spec "x")) }}x{{ else }}none{{ end }}`},
 		{`[if input.artifactsIn.nope != _|_ {"a"}, "none"][0]`, `{{ if or (index .ArtifactsIn "nope").KeyValue (index .ArtifactsIn "nope").KopiaSnapshot }}a{{ else }}none{{ end }}`},
 		{`[if len(input.statefulSet.pods) > 0 && input.options.mode == "full" {"y"}, "n"][0]`, `{{ if and .StatefulSet.Pods (eq .Options.mode "full") }}y{{ else }}n{{ end }}`},
 		{`[if input.options.mode == "a" || input.options.mode == "full" {"y"}, "n"][0]`, `{{ if or (eq .Options.mode "a") (eq .Options.mode "full") }}y{{ else }}n{{ end }}`},

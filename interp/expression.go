@@ -123,7 +123,18 @@ func source(v cue.Value) (src []byte, err error) {
 			err = errNoSyntax
 		}
 	}()
-	return format.Node(v.Syntax(cue.InlineImports(true), cue.Raw()))
+	node := v.Syntax(cue.InlineImports(true), cue.Raw())
+	ast.Walk(node, dropRemark, nil)
+	return format.Node(node)
+}
+
+// dropRemark takes away what CUE remarks on _|_: the line that it ends may not end there,
+// as in !(x != _|_).
+func dropRemark(n ast.Node) bool {
+	if bottom, ok := n.(*ast.BottomLit); ok {
+		ast.SetComments(bottom, nil)
+	}
+	return true
 }
 
 func lets(file *ast.File) []*ast.LetClause {
