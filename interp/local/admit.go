@@ -14,7 +14,13 @@ import (
 
 // admit completes an object with the defaults that clients rely on, and refuses
 // what the cluster could only pretend to do.
-func (c *Cluster) admit(r resource, old, obj *unstructured.Unstructured) error {
+func (c *Cluster) admit(r resource, part string, old, obj *unstructured.Unstructured) error {
+	if err := checkFields(r, obj); err != nil {
+		return apierrors.NewBadRequest(fmt.Sprintf("%s %q: %v", r.Kind, obj.GetName(), err))
+	}
+	if part == "status" {
+		return nil
+	}
 	switch r.GroupVersionResource {
 	case podsGVR:
 		return rewrite(r, obj, func(pod *corev1.Pod) []string { return admitPod(old, pod) })
@@ -42,8 +48,7 @@ func (c *Cluster) admit(r resource, old, obj *unstructured.Unstructured) error {
 	return nil
 }
 
-// rewrite passes the object through its Go type. An object that does not fit the
-// type is a bad request, as with a real API server.
+// rewrite passes the object through its Go type.
 func rewrite[T any](r resource, obj *unstructured.Unstructured, edit func(*T) []string) error {
 	value, err := typed[T](obj)
 	if err != nil {
@@ -76,10 +81,14 @@ func admitPod(old *unstructured.Unstructured, pod *corev1.Pod) []string {
 	if old != nil {
 		return nil // What runs is no longer changed by its description.
 	}
-	defaultPod(&pod.Spec)
 	pod.Spec.NodeName = nodeName
 	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, QOSClass: corev1.PodQOSBestEffort}
-	return checkPod(&pod.Spec)
+	return checkNewPod(&pod.Spec)
+}
+
+func checkNewPod(spec *corev1.PodSpec) []string {
+	defaultPod(spec)
+	return checkPod(spec)
 }
 
 func defaultPod(spec *corev1.PodSpec) {
@@ -127,22 +136,22 @@ func admitTemplate(selector *metav1.LabelSelector, template *corev1.PodTemplateS
 }
 
 func admitDeployment(d *appsv1.Deployment) []string {
-	defaultReplicas(&d.Spec.Replicas)
+	no := admitReplicas(&d.Spec.Replicas)
 	setDefault(&d.Spec.Strategy.Type, appsv1.RollingUpdateDeploymentStrategyType)
-	return admitTemplate(d.Spec.Selector, &d.Spec.Template)
+	return append(no, admitTemplate(d.Spec.Selector, &d.Spec.Template)...)
 }
 
 func admitReplicaSet(rs *appsv1.ReplicaSet) []string {
-	defaultReplicas(&rs.Spec.Replicas)
-	return admitTemplate(rs.Spec.Selector, &rs.Spec.Template)
+	no := admitReplicas(&rs.Spec.Replicas)
+	return append(no, admitTemplate(rs.Spec.Selector, &rs.Spec.Template)...)
 }
 
 func admitStatefulSet(s *appsv1.StatefulSet) []string {
-	defaultReplicas(&s.Spec.Replicas)
+	no := admitReplicas(&s.Spec.Replicas)
+	no.when(firstOrdinal(s) < 0, "spec.ordinals.start", "must not be negative")
 	setDefault(&s.Spec.PodManagementPolicy, appsv1.OrderedReadyPodManagement)
 	setDefault(&s.Spec.UpdateStrategy.Type, appsv1.RollingUpdateStatefulSetStrategyType)
 	var claims []string
-	var no []string
 	for i := range s.Spec.VolumeClaimTemplates {
 		claim := &s.Spec.VolumeClaimTemplates[i]
 		claims = append(claims, claim.Name)
@@ -151,11 +160,12 @@ func admitStatefulSet(s *appsv1.StatefulSet) []string {
 	return append(no, admitTemplate(s.Spec.Selector, &s.Spec.Template, claims...)...)
 }
 
-func defaultReplicas(n **int32) {
+func admitReplicas(n **int32) (no problems) {
 	if *n == nil {
-		one := int32(1)
-		*n = &one
+		*n = new(int32(1))
 	}
+	no.when(**n < 0, "spec.replicas", "must not be negative")
+	return no
 }
 
 // admitSecret moves the text of stringData into data.

@@ -169,40 +169,6 @@ func listItems(list *unstructured.Unstructured) ([]*unstructured.Unstructured, e
 	return items, nil
 }
 
-// loadObjects reads the saved objects, definitions of kinds first.
-func (c *Cluster) loadObjects(files *objectFiles) error {
-	type saved struct {
-		path string
-		obj  *unstructured.Unstructured
-	}
-	var all []saved
-	err := files.load(func(path string, obj *unstructured.Unstructured) error {
-		if obj.GetKind() == "CustomResourceDefinition" {
-			r, err := definedResource(obj)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			if !builtin(r) {
-				c.store.kinds.add(r)
-			}
-		}
-		all = append(all, saved{path, obj})
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("saved objects: %w", err)
-	}
-	for _, s := range all {
-		r, err := c.store.kinds.forManifest(s.obj.GroupVersionKind(), s.obj.GetNamespace() != "")
-		if err != nil {
-			return fmt.Errorf("saved objects: %s: %w", s.path, err)
-		}
-		forgetReadiness(s.obj)
-		c.store.load(r, s.obj)
-	}
-	return c.makeOwnObjects()
-}
-
 // makeOwnObjects gives a new cluster what every cluster has.
 func (c *Cluster) makeOwnObjects() error {
 	if err := c.ensureNamespace(metav1.NamespaceDefault); err != nil {

@@ -122,14 +122,18 @@ func hiddenDirs(state string) []string {
 	return append([]string{home}, dirs...)
 }
 
+// emptyStore is the store before the saved objects are in it.
+func (c *Cluster) emptyStore() *store {
+	s := newStore(newCatalog(), &objectFiles{dir: c.dirs.objects})
+	s.admit = c.admit
+	s.linger = lingers
+	s.stored = c.learn
+	return s
+}
+
 func (c *Cluster) openStore() error {
-	kinds := newCatalog()
-	files := &objectFiles{dir: c.dirs.objects}
-	c.store = newStore(kinds, files)
-	c.store.admit = c.admit
-	c.store.linger = lingers
-	c.store.stored = c.learn
-	if err := c.loadObjects(files); err != nil {
+	c.store = c.emptyStore()
+	if err := c.loadObjects(); err != nil {
 		return err
 	}
 	alive := map[string]bool{}

@@ -35,6 +35,9 @@ func definedResource(obj *unstructured.Unstructured) (resource, error) {
 		return resource{}, fmt.Errorf("CustomResourceDefinition %s: %w", obj.GetName(), err)
 	}
 	s := def.Spec
+	if s.Scope != "Namespaced" && s.Scope != "Cluster" {
+		return resource{}, fmt.Errorf("CustomResourceDefinition %s: spec.scope must be Namespaced or Cluster", obj.GetName())
+	}
 	for _, v := range s.Versions {
 		if !v.Storage || !v.Served {
 			continue

@@ -37,6 +37,7 @@ type deploymentConfig struct {
 			Rolling  rolloutOptions `json:"rollingParams"`
 		} `json:"strategy"`
 	} `json:"spec"`
+	Status deploymentConfigStatus `json:"status"`
 }
 
 // rolloutOptions has the hooks of a strategy.
@@ -68,6 +69,7 @@ func admitDeploymentConfig(r resource, obj *unstructured.Unstructured) error {
 	}
 	var no problems
 	no.when(dc.Spec.Replicas == nil, "spec.replicas", "is required")
+	no.when(dc.Spec.Replicas != nil && *dc.Spec.Replicas < 0, "spec.replicas", "must not be negative")
 	no.when(dc.Spec.Template == nil, "spec.template", "is required")
 	no.when(dc.Spec.Test, "spec.test", "a test deployment is scaled down at its end, which is not done here")
 	no.when(dc.Spec.Strategy.Type == "Custom", "spec.strategy", "Custom runs a deployer of your own, which is not done here")

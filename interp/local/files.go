@@ -62,10 +62,16 @@ func (f objectFiles) remove(r resource, obj *unstructured.Unstructured) error {
 	return err
 }
 
-// load hands every saved object to take, and removes what a killed process left
-// half written.
-func (f objectFiles) load(take func(path string, obj *unstructured.Unstructured) error) error {
-	return filepath.WalkDir(f.dir, func(path string, e fs.DirEntry, err error) error {
+// A savedObject is an object and the file that it was read from.
+type savedObject struct {
+	path string
+	obj  *unstructured.Unstructured
+}
+
+// read gives all saved objects, and removes what a killed process left half written.
+func (f objectFiles) read() ([]savedObject, error) {
+	var all []savedObject
+	err := filepath.WalkDir(f.dir, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil || e.IsDir():
 			return err
@@ -76,10 +82,12 @@ func (f objectFiles) load(take func(path string, obj *unstructured.Unstructured)
 		}
 		obj, err := readObject(path)
 		if err != nil {
-			return err
+			return badFile(path, err)
 		}
-		return take(path, obj)
+		all = append(all, savedObject{path, obj})
+		return nil
 	})
+	return all, err
 }
 
 func readObject(path string) (*unstructured.Unstructured, error) {
@@ -89,14 +97,16 @@ func readObject(path string) (*unstructured.Unstructured, error) {
 	}
 	data, err = yaml.YAMLToJSON(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	obj := &unstructured.Unstructured{}
 	if err := unmarshalObject(data, &obj.Object); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("not a Kubernetes object: %w", err)
 	}
-	if obj.GetName() == "" || obj.GetKind() == "" {
-		return nil, fmt.Errorf("%s: not a Kubernetes object; restore or remove the file", path)
-	}
-	return obj, nil
+	return obj, checkNamed(obj)
+}
+
+// badFile is for what is no longer as it was written: somebody has edited the file.
+func badFile(path string, err error) error {
+	return fmt.Errorf("restore or remove the file %s: %w", path, err)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // checkPod lists what the pod asks for and the local runtime cannot give, where
@@ -66,8 +67,14 @@ func nodeMatches(selector map[string]string) bool {
 	return true
 }
 
+// isLabel is for names that become those of files and directories.
+func isLabel(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }
+
+const labelWhy = "must be lower-case letters, digits and '-'"
+
 func checkVolume(no *problems, v corev1.Volume) {
 	field := "volumes[" + v.Name + "]"
+	no.when(!isLabel(v.Name), field+".name", labelWhy)
 	source := v.VolumeSource
 	known := source.PersistentVolumeClaim != nil || source.EmptyDir != nil || source.Secret != nil ||
 		source.ConfigMap != nil || source.DownwardAPI != nil || source.Projected != nil
@@ -118,6 +125,7 @@ func checkEnv(no *problems, field string, env []corev1.EnvVar) {
 }
 
 func checkContainer(no *problems, field string, spec *corev1.PodSpec, c *corev1.Container) {
+	no.when(!isLabel(c.Name), field+".name", labelWhy)
 	no.when(len(c.Command) == 0, field+".command", "images are names only here, so a container must say what it runs (its image may be known for a default command, but is never opened)")
 	no.when(len(c.VolumeDevices) > 0, field+".volumeDevices", "volumes are directories: block devices need a cluster")
 	no.when(c.WorkingDir != "" && !filepath.IsAbs(c.WorkingDir), field+".workingDir", "must be an absolute path")

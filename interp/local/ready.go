@@ -121,6 +121,9 @@ func (c *Cluster) hopeless() error {
 				continue
 			}
 			end := s.LastTerminationState.Terminated
+			if end == nil {
+				end = &corev1.ContainerStateTerminated{Reason: "Unknown"}
+			}
 			return fmt.Errorf("pod %s/%s: container %s fails again and again: exit status %d (%s) %s",
 				pod.Namespace, pod.Name, s.Name, end.ExitCode, end.Reason, end.Message)
 		}

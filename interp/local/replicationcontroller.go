@@ -10,14 +10,15 @@ import (
 var replicationControllerKind = corev1.SchemeGroupVersion.WithKind("ReplicationController")
 
 func admitReplicationController(rc *corev1.ReplicationController) []string {
-	defaultReplicas(&rc.Spec.Replicas)
+	no := admitReplicas(&rc.Spec.Replicas)
+	no.when(rc.Spec.Template == nil, "spec.template", "is required")
 	if rc.Spec.Template == nil {
-		return []string{"spec.template: is required"}
+		return no
 	}
 	if len(rc.Spec.Selector) == 0 {
 		rc.Spec.Selector = maps.Clone(rc.Spec.Template.Labels)
 	}
-	return admitTemplate(&metav1.LabelSelector{MatchLabels: rc.Spec.Selector}, rc.Spec.Template)
+	return append(no, admitTemplate(&metav1.LabelSelector{MatchLabels: rc.Spec.Selector}, rc.Spec.Template)...)
 }
 
 func (m *manager) replicationController(namespace, name string) error {

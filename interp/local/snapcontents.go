@@ -48,7 +48,8 @@ func (m *manager) content(_, name string) error {
 }
 
 func contentIsReady(c *snapshotv1.VolumeSnapshotContent) bool {
-	return c.Status != nil && c.Status.ReadyToUse != nil && *c.Status.ReadyToUse
+	s := c.Status
+	return s != nil && s.ReadyToUse != nil && *s.ReadyToUse && s.SnapshotHandle != nil && s.CreationTime != nil && s.RestoreSize != nil
 }
 
 // ownContent tells whether takeSnapshot made the content.

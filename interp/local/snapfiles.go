@@ -43,7 +43,7 @@ func (d stateDirs) findSnapshot(handle string) (takenSnapshot, error) {
 		err = json.Unmarshal(data, &s)
 	}
 	if err != nil {
-		return s, fmt.Errorf("snapshot %q: %w", handle, err)
+		return s, fmt.Errorf("restore or remove snapshot %q: %s: %w", handle, d.snapshotInfo(handle), err)
 	}
 	return s, nil
 }

@@ -34,7 +34,8 @@ func (m *manager) snapshot(namespace, name string) error {
 }
 
 func snapshotReady(snap *snapshotv1.VolumeSnapshot) bool {
-	return snap.Status != nil && snap.Status.ReadyToUse != nil && *snap.Status.ReadyToUse
+	s := snap.Status
+	return s != nil && s.ReadyToUse != nil && *s.ReadyToUse && s.BoundVolumeSnapshotContentName != nil
 }
 
 func contentName(snap *snapshotv1.VolumeSnapshot) string { return "snapcontent-" + string(snap.UID) }
@@ -114,10 +115,10 @@ func (m *manager) bindSnapshot(snap *snapshotv1.VolumeSnapshot, name string) err
 		return m.snapshotFails(snap, fmt.Sprintf("volumesnapshotcontent %q belongs to snapshot %s/%s", name, ref.Namespace, ref.Name))
 	case content.Spec.Source.SnapshotHandle == nil && snap.Spec.Source.VolumeSnapshotContentName != nil:
 		return m.snapshotFails(snap, fmt.Sprintf("volumesnapshotcontent %q was made for another snapshot: its source has no snapshotHandle", name))
-	case state == nil || state.ReadyToUse == nil:
-		return nil // The content's change makes the snapshot due again.
-	case state.Error != nil && state.Error.Message != nil:
+	case state != nil && state.Error != nil && state.Error.Message != nil:
 		return m.snapshotFails(snap, *state.Error.Message)
+	case !contentIsReady(content):
+		return nil // The content's change makes the snapshot due again.
 	}
 	if ref.UID == "" {
 		if err := m.claimContent(name, snap); err != nil {
@@ -190,11 +191,14 @@ func (m *manager) snapshotDir(namespace, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := m.c.dirs.snapshot(*content.Status.SnapshotHandle)
-	if !isDir(dir) {
-		return "", fmt.Errorf("the files of snapshot %s/%s are gone: there is no %s", namespace, name, dir)
+	if !contentIsReady(content) {
+		return "", fmt.Errorf("snapshot %s/%s: its content %s is not ready", namespace, name, content.Name)
 	}
-	return dir, nil
+	taken, err := m.c.dirs.findSnapshot(*content.Status.SnapshotHandle)
+	if err != nil {
+		return "", fmt.Errorf("the files of snapshot %s/%s are gone: %w", namespace, name, err)
+	}
+	return m.c.dirs.snapshot(taken.Handle), nil
 }
 
 // addRestored is for claims that wait for a snapshot.

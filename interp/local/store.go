@@ -45,7 +45,8 @@ type store struct {
 	clock  func() time.Time
 }
 
-type admitFunc func(r resource, old, obj *unstructured.Unstructured) error
+// An admitFunc gets what is written: part is empty, or "status".
+type admitFunc func(r resource, part string, old, obj *unstructured.Unstructured) error
 
 type objectKey struct {
 	resource schema.GroupVersionResource
@@ -139,7 +140,7 @@ func (s *store) create(r resource, namespace string, obj *unstructured.Unstructu
 		return nil, err
 	}
 	s.prepareCreate(r, namespace, obj)
-	if err := s.checkAdmission(r, nil, obj); err != nil {
+	if err := s.checkAdmission(r, "", nil, obj); err != nil {
 		return nil, err
 	}
 	return obj, s.commit(watch.Added, r, nil, obj)
@@ -215,11 +216,11 @@ func (s *store) prepareCreate(r resource, namespace string, obj *unstructured.Un
 	}
 }
 
-func (s *store) checkAdmission(r resource, old, obj *unstructured.Unstructured) error {
+func (s *store) checkAdmission(r resource, part string, old, obj *unstructured.Unstructured) error {
 	if s.admit == nil {
 		return nil
 	}
-	return s.admit(r, old, obj)
+	return s.admit(r, part, old, obj)
 }
 
 // update changes an object by a function that gets a copy of it. With a version in
@@ -255,10 +256,8 @@ func (s *store) update(r resource, namespace, name, part string, edit func(*unst
 	if err := checkFinalizers(r, old, obj); err != nil {
 		return nil, err
 	}
-	if part == "" {
-		if err := s.checkAdmission(r, old, obj); err != nil {
-			return nil, err
-		}
+	if err := s.checkAdmission(r, part, old, obj); err != nil {
+		return nil, err
 	}
 	if obj.GetDeletionTimestamp() != nil && !s.stays(r, obj) {
 		return obj, s.commit(watch.Deleted, r, old, obj)

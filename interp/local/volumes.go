@@ -87,9 +87,13 @@ func (m *manager) ownVolume(claim *corev1.PersistentVolumeClaim) bool {
 }
 
 // fillVolume makes the directory, empty or as a copy of what the claim names. It
-// tells false while its source is not ready.
+// tells false while its source is not ready. What has the name of its volume was filled
+// before, and may have newer files by now.
 func (m *manager) fillVolume(claim *corev1.PersistentVolumeClaim) (ready bool, err error) {
 	dir := m.c.dirs.claim(claim.Namespace, claim.Name)
+	if m.ownVolume(claim) && isDir(dir) {
+		return true, nil
+	}
 	source := dataSource(claim)
 	if source == nil {
 		return true, makeOpenDir(dir)
