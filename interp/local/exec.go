@@ -41,7 +41,13 @@ func (e executor) Exec(ctx context.Context, opts funcs.ExecOptions) error {
 	if err != nil {
 		return err
 	}
-	return execIn(ctx, running, opts.Command, opts.Stdin, opts.Stdout, opts.Stderr)
+	// As on a cluster, which knows of shells alone that they have ended before what they
+	// left behind.
+	pause := time.Duration(0)
+	if kube.RunByShell(opts.Command) {
+		pause = kube.IdleOutput
+	}
+	return execIn(ctx, running, pause, opts)
 }
 
 // containerName completes an empty name if the pod has one container only, as an
@@ -65,17 +71,18 @@ func containerName(pod *corev1.Pod, name string) (string, error) {
 	return name, nil
 }
 
-// execIn runs a command in a running container to its end.
-func execIn(ctx context.Context, r *runningContainer, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
+// execIn runs a command in a running container to its end, and to that of its output:
+// see outputCopy.finish for pause.
+func execIn(ctx context.Context, r *runningContainer, pause time.Duration, opts funcs.ExecOptions) error {
 	spec := r.process
-	spec.Args = command
+	spec.Args = opts.Command
 	last := &kube.Tail{}
-	out := &lockedWriter{w: orDiscard(stdout)}
+	out := &lockedWriter{w: orDiscard(opts.Stdout)}
 	diagnostics := io.MultiWriter(last, out)
-	if !same(stdout, stderr) {
-		diagnostics = io.MultiWriter(last, orDiscard(stderr))
+	if !same(opts.Stdout, opts.Stderr) {
+		diagnostics = io.MultiWriter(last, orDiscard(opts.Stderr))
 	}
-	streams, err := openStreams(stdin, out, diagnostics)
+	streams, err := openStreams(opts.Stdin, out, diagnostics)
 	if err != nil {
 		return err
 	}
@@ -84,14 +91,16 @@ func execIn(ctx context.Context, r *runningContainer, command []string, stdin io
 		return execError(err, streams.abort())
 	}
 	status, err := waitExec(ctx, proc)
-	copyErr := streams.finish()
+	copyErr := streams.finish(ctx, pause)
 	switch {
 	case err != nil:
 		return err
 	case status.Lost:
-		return fmt.Errorf("the container ended while %q ran in it", command[0])
+		return fmt.Errorf("the container ended while %q ran in it", opts.Command[0])
+	case copyErr != nil && ctx.Err() != nil:
+		return ctx.Err()
 	case copyErr != nil:
-		return fmt.Errorf("streams of %q: %w", command[0], copyErr)
+		return fmt.Errorf("streams of %q: %w", opts.Command[0], copyErr)
 	case status.Code != 0:
 		return &funcs.ExitError{Code: status.Code, Stderr: strings.Join(last.Lines(), "\n")}
 	}
@@ -218,7 +227,7 @@ func (s *streams) abort() error {
 		}
 	}
 	for _, c := range s.copies {
-		c.finish()
+		_ = c.finish(context.Background(), 0) // nothing was written
 	}
 	return nil
 }
@@ -226,11 +235,11 @@ func (s *streams) abort() error {
 // finish waits until all that the command wrote is with the caller. Input that the
 // caller has not given yet is not waited for; an error of the caller's reader is
 // one, if it is known by now.
-func (s *streams) finish() error {
+func (s *streams) finish(ctx context.Context, pause time.Duration) error {
 	errs := make([]error, len(s.copies))
 	var both sync.WaitGroup
 	for i, c := range s.copies {
-		both.Go(func() { errs[i] = c.finish() })
+		both.Go(func() { errs[i] = c.finish(ctx, pause) })
 	}
 	both.Wait()
 	if s.inErr != nil {
@@ -244,39 +253,33 @@ func (s *streams) finish() error {
 	return errors.Join(errs...)
 }
 
-// idleOutput is how long output may pause after the command has ended, before what
-// it left running in the background is no longer listened to.
-const idleOutput = 2 * time.Second
-
 // An outputCopy moves a stream of the command to the caller.
 type outputCopy struct {
-	r        *os.File
-	reading  atomic.Bool   // not: the caller's writer is at work
-	progress chan struct{} // has room for one
-	done     chan error
+	r     *os.File
+	pause atomic.Int64 // how long to wait for more; zero: as long as it takes
+	done  chan error
 }
 
 func startCopy(r *os.File, w io.Writer) *outputCopy {
-	c := &outputCopy{r: r, progress: make(chan struct{}, 1), done: make(chan error, 1)}
+	c := &outputCopy{r: r, done: make(chan error, 1)}
 	go func() { c.done <- c.copy(w) }()
 	return c
 }
 
 // copy reads on when the caller's writer has failed, so that the command is not
-// held up, and reports the failure at the end.
+// held up, and reports the failure at the end. The time that the writer takes is no
+// pause.
 func (c *outputCopy) copy(w io.Writer) error {
 	var failed error
 	buf := make([]byte, 64<<10)
 	for {
-		c.reading.Store(true)
-		n, err := c.r.Read(buf)
-		c.reading.Store(false)
+		err := c.limitPause()
+		n := 0
+		if err == nil {
+			n, err = c.r.Read(buf)
+		}
 		if n > 0 && failed == nil {
 			_, failed = w.Write(buf[:n])
-		}
-		select {
-		case c.progress <- struct{}{}:
-		default:
 		}
 		if err != nil {
 			return failed
@@ -284,23 +287,30 @@ func (c *outputCopy) copy(w io.Writer) error {
 	}
 }
 
-// finish is called when the command has ended.
-func (c *outputCopy) finish() error {
-	idle := time.NewTimer(idleOutput)
-	defer idle.Stop()
-	for {
-		select {
-		case err := <-c.done:
-			return errors.Join(err, ignoreClosed(c.r.Close()))
-		case <-c.progress:
-			idle.Reset(idleOutput)
-		case <-idle.C:
-			if !c.reading.Load() {
-				idle.Reset(idleOutput)
-				continue
-			}
-			err := c.r.Close()
-			return errors.Join(<-c.done, err)
-		}
+func (c *outputCopy) limitPause() error {
+	pause := time.Duration(c.pause.Load())
+	if pause == 0 {
+		return nil
 	}
+	return c.r.SetReadDeadline(time.Now().Add(pause))
+}
+
+// lastWords is the time for what a killed command has written already.
+const lastWords = 100 * time.Millisecond
+
+// finish is called when the command has ended. A process that it left behind may hold
+// the output open: then what comes is waited for until ctx ends, or for pause at a time
+// if that is not zero.
+func (c *outputCopy) finish(ctx context.Context, pause time.Duration) error {
+	c.pause.Store(int64(pause))
+	limitErr := ignoreClosed(c.limitPause())
+	var err error
+	select {
+	case err = <-c.done:
+	case <-ctx.Done():
+		hangUp := time.AfterFunc(lastWords, func() { _ = c.r.Close() })
+		err = errors.Join(<-c.done, ctx.Err())
+		hangUp.Stop()
+	}
+	return errors.Join(limitErr, err, ignoreClosed(c.r.Close()))
 }

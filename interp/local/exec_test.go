@@ -10,10 +10,12 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
 )
 
 func execOutput(t *testing.T, env *funcs.Env, pod string, command ...string) string {
@@ -73,6 +75,37 @@ func TestExec(t *testing.T) {
 			}
 			if err != nil || out.String() != tt.out {
 				t.Errorf("out %q, err %q, %v", out.String(), errs.String(), err)
+			}
+		})
+	}
+}
+
+// TestExecWaitsForOutput: what a command has left running may hold its output open. As on
+// a cluster, only that of a shell is not waited for once it pauses.
+func TestExecWaitsForOutput(t *testing.T) {
+	_, env := openCluster(t, t.TempDir())
+	sleeper(t, env, "p")
+	late := fmt.Sprintf("(sleep %g; echo late) & echo early", 2*kube.IdleOutput.Seconds())
+	for name, tt := range map[string]struct {
+		command []string
+		limit   time.Duration
+		out     string
+		err     error
+	}{
+		"shell":          {[]string{"sh", "-c", late}, time.Minute, "early\n", nil},
+		"program":        {[]string{"env", "sh", "-c", late}, time.Minute, "early\nlate\n", nil},
+		"program, ended": {[]string{"env", "sh", "-c", "sleep 1000 & echo early"}, time.Second, "early\n", context.DeadlineExceeded},
+		"program, busy":  {[]string{"env", "sh", "-c", "yes > /dev/stderr & echo early"}, time.Second, "early\n", context.DeadlineExceeded},
+		"detached":       {[]string{"env", "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo early"}, time.Minute, "early\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(deadline(t), tt.limit)
+			defer cancel()
+			var out bytes.Buffer
+			err := env.Exec.Exec(ctx, funcs.ExecOptions{Namespace: "default", Pod: "p", Command: tt.command, Stdout: &out})
+			if !errors.Is(err, tt.err) || out.String() != tt.out {
+				t.Errorf("output %q, error %v", out.String(), err)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -12,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/rescuecue/rescue/funcs"
 )
 
 // beginProbing keeps the container's readiness up to date until the function that
@@ -71,7 +72,7 @@ func (w *podWorker) probeOnce(ctx context.Context, c *corev1.Container, r *runni
 	defer cancel()
 	switch {
 	case p.Exec != nil:
-		return execIn(ctx, r, p.Exec.Command, nil, io.Discard, io.Discard)
+		return execIn(ctx, r, 0, funcs.ExecOptions{Command: p.Exec.Command})
 	case p.TCPSocket != nil:
 		return probeTCP(ctx, c, p.TCPSocket.Port)
 	case p.GRPC != nil: // that it answers is enough

@@ -4,12 +4,9 @@ import (
 	"io"
 	"sync"
 	"time"
-)
 
-// idleOutput is how long output may pause after the command has ended, before what
-// it left running in the background is no longer listened to. The local runtime has
-// the same.
-const idleOutput = 2 * time.Second
+	"github.com/rescuecue/rescue/funcs/kube"
+)
 
 // A linger hangs up on a command that has ended, when a process that it left behind
 // holds the output open and has written nothing for a while.
@@ -58,9 +55,9 @@ func (l *linger) done() {
 	switch {
 	case l.stopped || l.writing > 0 || !l.ended():
 	case l.idle == nil:
-		l.idle = time.AfterFunc(idleOutput, l.hangUp)
+		l.idle = time.AfterFunc(kube.IdleOutput, l.hangUp)
 	default:
-		l.idle.Reset(idleOutput)
+		l.idle.Reset(kube.IdleOutput)
 	}
 }
 

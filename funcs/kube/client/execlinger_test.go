@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 
 	"github.com/rescuecue/rescue/funcs"
+	"github.com/rescuecue/rescue/funcs/kube"
 )
 
 // A leftBehind is the stream of a command that has ended, while a process that it
@@ -58,16 +59,16 @@ func TestExecHangsUpOnTheBackground(t *testing.T) {
 		var out bytes.Buffer
 		stderr, took, err := lingering(t.Context(), leftBehind{stderr: true, speak: func(stdout, stderr io.Writer) {
 			for range 3 { // pauses that are shorter than the limit
-				time.Sleep(idleOutput - time.Millisecond)
+				time.Sleep(kube.IdleOutput - time.Millisecond)
 				fmt.Fprintln(stdout, "background")
-				time.Sleep(idleOutput - time.Millisecond)
+				time.Sleep(kube.IdleOutput - time.Millisecond)
 				fmt.Fprintln(stderr, "noise")
 			}
 		}}, &out)
 		if err != nil || out.String() != "out\nbackground\nbackground\nbackground\n" || stderr != "err\nnoise\nnoise\nnoise\n" {
 			t.Errorf("output %q and %q, error %v", out.String(), stderr, err)
 		}
-		if want := 7*idleOutput - 6*time.Millisecond; took != want {
+		if want := 7*kube.IdleOutput - 6*time.Millisecond; took != want {
 			t.Errorf("took %s instead of %s", took, want)
 		}
 	})

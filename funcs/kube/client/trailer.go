@@ -5,14 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"path"
-	"slices"
 	"strconv"
 	"sync/atomic"
-)
 
-// shells are the programs that understand the trailer's script.
-var shells = []string{"sh", "bash", "ash", "dash", "ksh", "zsh"}
+	"github.com/rescuecue/rescue/funcs/kube"
+)
 
 // A trailer is what a wrapped command writes after its output, on both streams: a
 // mark that no output holds by chance, and the command's exit status. Its arrival
@@ -29,7 +26,7 @@ const trailerEnd = '\x1e'
 // program is a shell, because then the container has one.
 func newTrailer(command []string) *trailer {
 	t := &trailer{}
-	if len(command) > 0 && slices.Contains(shells, path.Base(command[0])) {
+	if kube.RunByShell(command) {
 		t.expected = true
 		t.mark = fmt.Appendf(nil, "\x1erescue-end-%s:", rand.Text())
 	}
