@@ -104,9 +104,7 @@ func (c *Cluster) identify(obj *unstructured.Unstructured) bool {
 func (c *Cluster) checkSaved(r resource, s savedObject) error {
 	var no problems
 	obj := s.obj
-	if name := obj.GetName(); !strings.HasPrefix(r.Group, "rbac.") {
-		no.when(len(validation.IsDNS1123Subdomain(name)) > 0, "metadata.name", fmt.Sprintf("%q cannot be a name", name))
-	}
+	no.when(len(wrongName(r, obj.GetName())) > 0, "metadata.name", fmt.Sprintf("%q cannot be a name", obj.GetName()))
 	namespace := obj.GetNamespace()
 	no.when(r.Namespaced != (namespace != ""), "metadata.namespace", fmt.Sprintf("%q cannot be that of a %s", namespace, r.Kind))
 	no.when(namespace != "" && len(validation.IsDNS1123Label(namespace)) > 0, "metadata.namespace", fmt.Sprintf("%q cannot be a name", namespace))

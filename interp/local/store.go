@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -166,7 +167,7 @@ func (s *store) checkCreate(r resource, namespace string, obj *unstructured.Unst
 	if obj.GetName() == "" {
 		s.generateName(r, namespace, obj)
 	}
-	if msgs := validation.IsDNS1123Subdomain(obj.GetName()); len(msgs) > 0 && !strings.HasPrefix(r.Group, "rbac.") {
+	if msgs := wrongName(r, obj.GetName()); len(msgs) > 0 {
 		return apierrors.NewInvalid(r.gvk().GroupKind(), obj.GetName(),
 			field.ErrorList{field.Invalid(field.NewPath("metadata", "name"), obj.GetName(), strings.Join(msgs, "; "))})
 	}
@@ -174,6 +175,15 @@ func (s *store) checkCreate(r resource, namespace string, obj *unstructured.Unst
 		return apierrors.NewAlreadyExists(r.GroupVersionResource.GroupResource(), obj.GetName())
 	}
 	return nil
+}
+
+// wrongName says what is wrong with a name. That of a role can have any character that does
+// not divide a path.
+func wrongName(r resource, name string) []string {
+	if strings.HasPrefix(r.Group, "rbac.") {
+		return path.IsValidPathSegmentName(name)
+	}
+	return validation.IsDNS1123Subdomain(name)
 }
 
 func checkIdentity(r resource, namespace string, obj *unstructured.Unstructured) error {
