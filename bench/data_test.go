@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -113,10 +112,7 @@ func measure(b *testing.B, p program, files, size int) {
 	dir := b.TempDir()
 	source, target := filepath.Join(dir, "source"), filepath.Join(dir, "target")
 	generate(b, source, files, size)
-	s := store{
-		endpoint: needed(b, "RESCUE_E2E_S3_ENDPOINT"), id: needed(b, "RESCUE_E2E_S3_ACCESS_KEY"), secret: needed(b, "RESCUE_E2E_S3_SECRET_KEY"),
-		bucket: fmt.Sprintf("rescue-bench-%d", time.Now().UnixNano()), prefix: "data", scratch: filepath.Join(dir, "scratch"),
-	}
+	s := newStore(b, filepath.Join(dir, "scratch"))
 	defer newBucket(b, s)()
 	s.cold(b)
 	p.create(b, s)
