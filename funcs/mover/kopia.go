@@ -125,7 +125,7 @@ func (r *kopiaRepository) connect(ctx context.Context, sizes cacheSizes) (repo.R
 	if err != nil {
 		return nil, nil, errors.Join(err, scratch.remove())
 	}
-	go collectDerivation()
+	go collectDerivation() // what comes next need not wait for that
 	return rep, scratch, nil
 }
 
